@@ -1,0 +1,2 @@
+/** JMH benchmarks of the kernels beside the machine's limits. */
+package dev.eeve.bench;

@@ -1,0 +1,148 @@
+package dev.eeve.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.LanguageModel;
+import dev.eeve.generation.GeneratedToken;
+import dev.eeve.generation.Generation;
+import dev.eeve.generation.GenerationConfig;
+import dev.eeve.generation.PromptTemplate;
+import dev.eeve.generation.TokenStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code eeve generate}. */
+@Command(name = "generate", description = "Continue a text.", mixinStandardHelpOptions = true)
+final class GenerateCommand extends BaseCommand {
+  @Option(names = "--model", description = "A Hugging Face model folder.")
+  private Path model;
+
+  @ArgGroup(multiplicity = "1")
+  private Prompt prompt;
+
+  /** Exactly one of them. */
+  static final class Prompt {
+    @Option(names = "--prompt", description = "The text to continue.")
+    private String text;
+
+    @Option(names = "--prompt-file", description = "A file with the text to continue.")
+    private Path file;
+
+    @Option(names = "--prompt-tokens", description = "Token ids to continue, as 1,2,3.")
+    private String tokens;
+  }
+
+  @Option(names = "--max-new-tokens", description = "Limit of new tokens; 128.")
+  private Integer maxNewTokens;
+
+  @Option(names = "--temperature", description = "0 is greedy, the default.")
+  private Float temperature;
+
+  @Option(names = "--top-k", description = "Sample among the k likeliest tokens.")
+  private Integer topK;
+
+  @Option(names = "--top-p", description = "Sample among tokens that reach this probability.")
+  private Float topP;
+
+  @Option(names = "--min-p", description = "Sample among tokens at least this likely, relatively.")
+  private Float minP;
+
+  @Option(names = "--repetition-penalty", description = "Makes seen tokens less likely; 1 is off.")
+  private Float repetitionPenalty;
+
+  @Option(names = "--seed", description = "Of the random numbers.")
+  private Long seed;
+
+  @Option(names = "--stop", description = "Ends the text; may be repeated.")
+  private List<String> stop = List.of();
+
+  @Option(names = "--ignore-eos", description = "Go on after the end of a document.")
+  private boolean ignoreEos;
+
+  @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
+  private String dtype;
+
+  @Option(names = "--template", defaultValue = "none", description = "none or eeve-instruct.")
+  private String template;
+
+  @Override
+  public Integer call() throws IOException {
+    PromptTemplate around =
+        switch (template) {
+          case "none" -> PromptTemplate.NONE;
+          case "eeve-instruct" -> PromptTemplate.EEVE_INSTRUCT;
+          default ->
+              throw new UsageException(
+                  "--template: " + template + ", needed none or eeve-instruct");
+        };
+    int[] given = prompt.tokens == null ? null : ids("--prompt-tokens", prompt.tokens);
+    if (given != null && around != PromptTemplate.NONE) {
+      throw new UsageException("--template: goes with text, not with --prompt-tokens");
+    }
+    String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
+    long start = System.nanoTime();
+    try (LanguageModel language = open(model, dtype)) {
+      long loadNanos = System.nanoTime() - start;
+      int[] ids = given != null ? given : language.encodePrompt(around.apply(text));
+      try (TokenStream stream = language.stream(ids, config(language.generationConfig()))) {
+        boolean withText = language.tokenizer().isPresent();
+        for (GeneratedToken token : stream) {
+          if (!json) {
+            output.text(withText ? token.text() : token.id() + " ");
+            output.flush();
+          }
+        }
+        if (json) {
+          output.json(document(stream.result(), loadNanos));
+        } else {
+          output.line("");
+        }
+      }
+    }
+    return 0;
+  }
+
+  private GenerationConfig config(GenerationConfig defaults) {
+    try {
+      return new GenerationConfig(
+          or(maxNewTokens, defaults.maxNewTokens()),
+          or(temperature, defaults.temperature()),
+          or(topK, defaults.topK()),
+          or(topP, defaults.topP()),
+          or(minP, defaults.minP()),
+          or(repetitionPenalty, defaults.repetitionPenalty()),
+          or(seed, defaults.seed()),
+          stop,
+          ignoreEos,
+          defaults.hook());
+    } catch (IllegalArgumentException e) {
+      throw new UsageException("--" + e.getMessage().replaceFirst("_", "-"));
+    }
+  }
+
+  private static <T> T or(T given, T otherwise) {
+    return given == null ? otherwise : given;
+  }
+
+  private static ObjectNode document(Generation generation, long loadNanos) {
+    ObjectNode root = JsonNodeFactory.instance.objectNode();
+    root.set("prompt_tokens", array(generation.promptTokens()));
+    root.set("tokens", array(generation.tokens()));
+    root.put("text", generation.text());
+    root.put("finish_reason", generation.finishReason().toString());
+    ObjectNode timings = root.putObject("timings");
+    timings.put("load_ms", loadNanos / 1e6);
+    timings.put("prompt_tokens_per_s", generation.promptTokensPerSecond());
+    timings.put("decode_tokens_per_s", generation.decodeTokensPerSecond());
+    return root;
+  }
+
+  private static ArrayNode array(List<Integer> ids) {
+    return Output.array(ids.stream().mapToInt(Integer::intValue).toArray());
+  }
+}

@@ -1,0 +1,331 @@
+package dev.eeve;
+
+import dev.eeve.evaluation.Scorer;
+import dev.eeve.generation.GeneratedToken;
+import dev.eeve.generation.Generation;
+import dev.eeve.generation.GenerationConfig;
+import dev.eeve.generation.GenerationDefaults;
+import dev.eeve.generation.TokenStream;
+import dev.eeve.kernels.WorkerPool;
+import dev.eeve.model.ModelGate;
+import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiModel;
+import dev.eeve.model.Session;
+import dev.eeve.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
+
+/**
+ * A model, its tokenizer and its threads: text in, text out.
+ *
+ * <p>Any number of threads may generate from one model at once; each generation has a context of
+ * its own. {@link #close} refuses new work, ends running generations at their next token, waits for
+ * them and frees the memory.
+ */
+public final class LanguageModel implements AutoCloseable {
+  private final PhiModel model;
+  private final Optional<Tokenizer> tokenizer;
+  private final GenerationDefaults defaults;
+  private final LoadOptions options;
+  private final WorkerPool pool;
+  private final BitSet unused;
+  private final ModelGate gate = new ModelGate();
+
+  private LanguageModel(
+      PhiModel model,
+      Optional<Tokenizer> tokenizer,
+      GenerationDefaults defaults,
+      LoadOptions options) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.defaults = defaults;
+    this.options = options;
+    this.pool = new WorkerPool(options.threads());
+    this.unused = new BitSet();
+    tokenizer.ifPresent(
+        t -> {
+          for (int id = 0; id < model.config().vocabSize(); id++) {
+            unused.set(id, !t.isToken(id));
+          }
+        });
+  }
+
+  /**
+   * Opens a Hugging Face model folder with the default options.
+   *
+   * @param folder config.json, the safetensors files and, for text, tokenizer.json
+   * @return the model; the caller closes it
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static LanguageModel open(Path folder) throws IOException {
+    return open(folder, LoadOptions.defaults());
+  }
+
+  /**
+   * Opens a Hugging Face model folder. Without tokenizer.json the model works with token ids;
+   * generation_config.json is honoured where there is one.
+   *
+   * @param folder config.json, the safetensors files and, for text, tokenizer.json
+   * @param options type of the weights, threads, block sizes
+   * @return the model; the caller closes it
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static LanguageModel open(Path folder, LoadOptions options) throws IOException {
+    Path tokens = folder.resolve("tokenizer.json");
+    PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
+    GenerationDefaults defaults = GenerationDefaults.read(folder.resolve("generation_config.json"));
+    Optional<Tokenizer> tokenizer = Optional.empty();
+    if (Files.exists(tokens)) {
+      tokenizer = Optional.of(Tokenizer.read(tokens));
+      requireRows(tokens, tokenizer.get(), config);
+    }
+    PhiModel model = PhiModel.open(folder, options.dtype(), options.threads());
+    return new LanguageModel(model, tokenizer, defaults, options);
+  }
+
+  private static void requireRows(Path file, Tokenizer tokenizer, PhiConfig config)
+      throws IOException {
+    if (tokenizer.vocabularySize() > config.vocabSize()) {
+      throw new IOException(
+          "%s: %d tokens, but config.json's vocab_size is %d; take both from one model"
+              .formatted(file, tokenizer.vocabularySize(), config.vocabSize()));
+    }
+  }
+
+  /**
+   * A language model around parameters that are already in memory.
+   *
+   * @param model the parameters; closed with this
+   * @param tokenizer turns text to ids, if there is one
+   * @param options threads and block sizes
+   * @return the model; the caller closes it
+   */
+  public static LanguageModel of(
+      PhiModel model, Optional<Tokenizer> tokenizer, LoadOptions options) {
+    return new LanguageModel(model, tokenizer, GenerationDefaults.NONE, options);
+  }
+
+  /**
+   * The parameters.
+   *
+   * @return the model behind this; closed with this
+   */
+  public PhiModel phi() {
+    return model;
+  }
+
+  /**
+   * The tokenizer.
+   *
+   * @return empty where the folder has no tokenizer.json
+   */
+  public Optional<Tokenizer> tokenizer() {
+    return tokenizer;
+  }
+
+  /**
+   * The settings generation_config.json asks for.
+   *
+   * @return greedy, 128 new tokens, where it says nothing else
+   */
+  public GenerationConfig generationConfig() {
+    return defaults.config();
+  }
+
+  /**
+   * The token a text starts with when nothing stands before it: bos, else eos.
+   *
+   * @return empty where the model names neither
+   */
+  public OptionalInt startToken() {
+    PhiConfig config = model.config();
+    if (defaults.bosTokenId().isPresent()) {
+      return defaults.bosTokenId();
+    }
+    if (config.bosTokenId().isPresent()) {
+      return config.bosTokenId();
+    }
+    return eosTokenIds().isEmpty() ? OptionalInt.empty() : OptionalInt.of(eosTokenIds().get(0));
+  }
+
+  /**
+   * The tokens that end a text.
+   *
+   * @return their ids; empty where the model names none
+   */
+  public List<Integer> eosTokenIds() {
+    return defaults.eosTokenIds().isEmpty() ? model.config().eosTokenIds() : defaults.eosTokenIds();
+  }
+
+  /**
+   * A prompt's ids: the text by the tokenizer and its own bos rule; for empty text the {@link
+   * #startToken}.
+   *
+   * @param prompt the text
+   * @return at least one id
+   */
+  public int[] encodePrompt(String prompt) {
+    int[] ids =
+        tokenizer
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "prompt: text, but the model has no tokenizer; add tokenizer.json to its"
+                            + " folder or pass token ids"))
+            .encode(prompt);
+    if (ids.length == 0) {
+      return new int[] {
+        startToken()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "prompt: empty, and the model has no start token; needed some text"))
+      };
+    }
+    return ids;
+  }
+
+  /**
+   * Continues a text.
+   *
+   * @param prompt the text
+   * @param config the settings
+   * @return the continuation, finished
+   */
+  public Generation generate(String prompt, GenerationConfig config) {
+    return generate(encodePrompt(prompt), config);
+  }
+
+  /**
+   * Continues token ids.
+   *
+   * @param prompt at least one id
+   * @param config the settings
+   * @return the continuation, finished
+   */
+  public Generation generate(int[] prompt, GenerationConfig config) {
+    try (TokenStream stream = stream(prompt, config)) {
+      return stream.finish();
+    }
+  }
+
+  /**
+   * Continues a text, telling each token as it is decided.
+   *
+   * @param prompt the text
+   * @param config the settings
+   * @param listener called on this thread for each token
+   * @return the continuation, finished
+   */
+  public Generation generate(
+      String prompt, GenerationConfig config, Consumer<GeneratedToken> listener) {
+    try (TokenStream stream = stream(prompt, config)) {
+      stream.forEach(listener);
+      return stream.result();
+    }
+  }
+
+  /**
+   * Continues a text token by token, as the caller asks for them.
+   *
+   * @param prompt the text
+   * @param config the settings
+   * @return the stream; the caller closes it
+   */
+  public TokenStream stream(String prompt, GenerationConfig config) {
+    return stream(encodePrompt(prompt), config);
+  }
+
+  /**
+   * Continues token ids one by one, as the caller asks for them.
+   *
+   * @param prompt at least one id
+   * @param config the settings
+   * @return the stream; the caller closes it
+   */
+  public TokenStream stream(int[] prompt, GenerationConfig config) {
+    int context = model.config().maxPositionEmbeddings();
+    if (prompt.length > context) {
+      throw new IllegalArgumentException(
+          "prompt: %d tokens, the context holds %d; shorten it".formatted(prompt.length, context));
+    }
+    long wanted = Math.max(1, prompt.length + (long) config.maxNewTokens());
+    Session session = session((int) Math.min(context, wanted));
+    try {
+      return stream(session, true, prompt, config);
+    } catch (RuntimeException e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Continues a kept context: what it holds, then the prompt, then new tokens. Afterwards the
+   * context holds all of them.
+   *
+   * @param session a context of this model
+   * @param prompt at least one id
+   * @param config the settings
+   * @return the stream; closing it leaves the context open
+   */
+  public TokenStream stream(Session session, int[] prompt, GenerationConfig config) {
+    return stream(session, false, prompt, config);
+  }
+
+  private TokenStream stream(
+      Session session, boolean owned, int[] prompt, GenerationConfig config) {
+    return new TokenStream(session, owned, gate, prompt, config, tokenizer, eosTokenIds(), unused);
+  }
+
+  /**
+   * A context that can be kept, rewound and continued. Use it only while this model is open.
+   *
+   * @param capacity tokens it can hold, 1 to the model's max_position_embeddings
+   * @return the context; the caller closes it
+   */
+  public Session session(int capacity) {
+    if (!gate.enter()) {
+      throw new IllegalStateException("the model is closed");
+    }
+    try {
+      return new Session(model, pool, options.blocking(), capacity);
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /**
+   * Log-probabilities of tokens, each given those before it.
+   *
+   * @param tokens the tokens
+   * @return natural logarithms; NaN for the first, which follows nothing
+   */
+  public double[] logProbabilities(int[] tokens) {
+    int context = Math.clamp(tokens.length, 1, model.config().maxPositionEmbeddings());
+    try (Session session = session(context)) {
+      if (!gate.enter()) {
+        throw new IllegalStateException("the model is closed");
+      }
+      try {
+        return Scorer.logProbabilities(session, tokens);
+      } finally {
+        gate.leave();
+      }
+    }
+  }
+
+  /** Ends running generations at their next token, waits for them and frees the memory. */
+  @Override
+  public void close() {
+    if (gate.close()) {
+      pool.close();
+      model.close();
+    }
+  }
+}

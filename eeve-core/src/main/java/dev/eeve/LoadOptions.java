@@ -1,0 +1,61 @@
+package dev.eeve;
+
+import dev.eeve.kernels.Blocking;
+import dev.eeve.kernels.ElementType;
+import java.util.Optional;
+
+/**
+ * How to load a model.
+ *
+ * @param dtype how to keep the weights; empty for the file's own type
+ * @param threads threads that share one computation, at least 1
+ * @param blocking block sizes of the kernels
+ */
+public record LoadOptions(Optional<ElementType> dtype, int threads, Blocking blocking) {
+  /** Checks the number of threads. */
+  public LoadOptions {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads: " + threads + ", needed at least 1");
+    }
+  }
+
+  /**
+   * The file's own type, all processors.
+   *
+   * @return the options
+   */
+  public static LoadOptions defaults() {
+    return new LoadOptions(
+        Optional.empty(), Runtime.getRuntime().availableProcessors(), Blocking.defaults());
+  }
+
+  /**
+   * These options with a type for the weights.
+   *
+   * @param value how to keep them
+   * @return a copy
+   */
+  public LoadOptions withDtype(ElementType value) {
+    return new LoadOptions(Optional.of(value), threads, blocking);
+  }
+
+  /**
+   * These options with another number of threads.
+   *
+   * @param value at least 1
+   * @return a copy
+   */
+  public LoadOptions withThreads(int value) {
+    return new LoadOptions(dtype, value, blocking);
+  }
+
+  /**
+   * These options with other block sizes.
+   *
+   * @param value the sizes
+   * @return a copy
+   */
+  public LoadOptions withBlocking(Blocking value) {
+    return new LoadOptions(dtype, threads, value);
+  }
+}

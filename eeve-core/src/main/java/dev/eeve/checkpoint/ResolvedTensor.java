@@ -1,0 +1,30 @@
+package dev.eeve.checkpoint;
+
+/**
+ * Where one of the model's tensors is: rows of a tensor in a file, all of them unless the file
+ * fuses several.
+ *
+ * @param name the model's tensor, in the current Hugging Face layout
+ * @param source the file's tensor
+ * @param firstRow the first of its rows
+ * @param rows how many
+ */
+public record ResolvedTensor(String name, TensorInfo source, long firstRow, long rows) {
+  /**
+   * Where its bytes begin in the source.
+   *
+   * @return in bytes
+   */
+  public long byteOffset() {
+    return firstRow * source.columns() * source.dtype().bytes();
+  }
+
+  /**
+   * The space it takes.
+   *
+   * @return in bytes
+   */
+  public long byteSize() {
+    return rows * source.columns() * source.dtype().bytes();
+  }
+}

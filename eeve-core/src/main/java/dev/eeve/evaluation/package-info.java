@@ -1,0 +1,2 @@
+/** Scores of text under a model. */
+package dev.eeve.evaluation;

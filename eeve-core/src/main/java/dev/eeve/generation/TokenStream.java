@@ -1,0 +1,274 @@
+package dev.eeve.generation;
+
+import dev.eeve.model.ModelGate;
+import dev.eeve.model.Session;
+import dev.eeve.tokenizer.TextDecoder;
+import dev.eeve.tokenizer.Tokenizer;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/**
+ * Tokens as they are decided. Iterating computes them one by one; closing, or {@link #cancel} from
+ * any thread, ends it. Belongs to one thread, {@code cancel} apart.
+ */
+public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseable {
+  private final Session session;
+  private final boolean ownsSession;
+  private final ModelGate gate;
+  private final GenerationConfig config;
+  private final List<Integer> eosTokenIds;
+  private final Sampler sampler;
+  private final StopStrings stops;
+  private final Optional<TextDecoder> decoder;
+  private final StringBuilder text = new StringBuilder();
+  private final int promptLength;
+  private final int start;
+  private int[] tokens;
+  private int count;
+  private long promptNanos;
+  private long decodeNanos;
+  private volatile boolean cancelled;
+  private FinishReason finishReason;
+  private boolean taken;
+
+  /**
+   * Prepares a generation; nothing is computed before the first token is asked for.
+   *
+   * @param session the context that the prompt continues
+   * @param ownsSession whether {@link #close} closes it
+   * @param gate the model's
+   * @param prompt ids of the prompt, at least one
+   * @param config the settings
+   * @param tokenizer turns ids to text; empty gives no text
+   * @param eosTokenIds tokens that end a document
+   * @param excluded ids that are never chosen
+   */
+  public TokenStream(
+      Session session,
+      boolean ownsSession,
+      ModelGate gate,
+      int[] prompt,
+      GenerationConfig config,
+      Optional<Tokenizer> tokenizer,
+      List<Integer> eosTokenIds,
+      BitSet excluded) {
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException("prompt: no tokens, needed at least one");
+    }
+    if (prompt.length > session.capacity() - session.position()) {
+      throw new IllegalArgumentException(
+          "prompt: %d tokens after %d, the context holds %d; shorten it"
+              .formatted(prompt.length, session.position(), session.capacity()));
+    }
+    if (!config.stop().isEmpty() && tokenizer.isEmpty()) {
+      throw new IllegalArgumentException(
+          "stop: a string, but the model has no tokenizer; add tokenizer.json to its folder");
+    }
+    this.session = session;
+    this.ownsSession = ownsSession;
+    this.gate = gate;
+    this.config = config;
+    this.eosTokenIds = List.copyOf(eosTokenIds);
+    this.sampler = new Sampler(config, excluded);
+    this.stops = new StopStrings(config.stop());
+    this.decoder = tokenizer.map(t -> t.decoder(true));
+    this.promptLength = prompt.length;
+    this.start = session.position();
+    this.tokens = Arrays.copyOf(prompt, prompt.length + 64);
+    this.count = prompt.length;
+  }
+
+  /** Ends the stream before its next token, from any thread. */
+  public void cancel() {
+    cancelled = true;
+  }
+
+  /**
+   * Why the stream ended.
+   *
+   * @return empty while it runs
+   */
+  public Optional<FinishReason> finishReason() {
+    return Optional.ofNullable(finishReason);
+  }
+
+  /**
+   * Computes all remaining tokens.
+   *
+   * @return the whole generation
+   */
+  public Generation finish() {
+    while (advance().isPresent()) {}
+    return result();
+  }
+
+  /**
+   * What has been generated so far.
+   *
+   * @return the generation; {@code cancelled} is its reason while the stream runs
+   */
+  public Generation result() {
+    List<Integer> all = Arrays.stream(tokens, 0, count).boxed().toList();
+    return new Generation(
+        all.subList(0, promptLength),
+        all.subList(promptLength, count),
+        text.toString(),
+        finishReason().orElse(FinishReason.CANCELLED),
+        promptNanos,
+        decodeNanos);
+  }
+
+  @Override
+  public Iterator<GeneratedToken> iterator() {
+    if (taken) {
+      throw new IllegalStateException("a token stream is iterated once");
+    }
+    taken = true;
+    return new Iterator<>() {
+      private Optional<GeneratedToken> next;
+
+      @Override
+      public boolean hasNext() {
+        if (next == null) {
+          next = advance();
+        }
+        return next.isPresent();
+      }
+
+      @Override
+      public GeneratedToken next() {
+        if (!hasNext()) {
+          throw new NoSuchElementException("the generation ended: " + finishReason);
+        }
+        GeneratedToken token = next.orElseThrow();
+        next = null;
+        return token;
+      }
+    };
+  }
+
+  /**
+   * The tokens as a sequential stream; closing it closes this.
+   *
+   * @return the stream
+   */
+  public Stream<GeneratedToken> stream() {
+    return StreamSupport.stream(
+            Spliterators.spliteratorUnknownSize(
+                iterator(), Spliterator.ORDERED | Spliterator.NONNULL),
+            false)
+        .onClose(this::close);
+  }
+
+  /** The next token, or nothing once the stream has ended. */
+  private Optional<GeneratedToken> advance() {
+    if (finishReason == null && !ended()) {
+      int id = step();
+      if (id >= 0) {
+        return Optional.of(decide(id));
+      }
+    }
+    text.append(stops.finish());
+    return Optional.empty();
+  }
+
+  private GeneratedToken decide(int id) {
+    append(id);
+    String decided = stops.accept(decoder.map(d -> d.accept(id)).orElse(""));
+    if (stops.found()) {
+      finishReason = FinishReason.STOP;
+    } else if (!config.ignoreEos() && eosTokenIds.contains(id)) {
+      finishReason = FinishReason.EOS;
+    } else if (full()) {
+      finishReason = FinishReason.LENGTH;
+    }
+    if (finishReason != null) {
+      decided += stops.finish();
+      keepLastToken();
+    }
+    text.append(decided);
+    return new GeneratedToken(id, decided);
+  }
+
+  /** A kept context shall hold all of the text, its last token too. */
+  private void keepLastToken() {
+    if (!ownsSession && gate.enter()) {
+      try {
+        session.append(tokens, count - 1, count);
+      } finally {
+        gate.leave();
+      }
+    }
+  }
+
+  private boolean ended() {
+    if (cancelled) {
+      finishReason = FinishReason.CANCELLED;
+    } else if (full()) {
+      finishReason = FinishReason.LENGTH;
+    }
+    return finishReason != null;
+  }
+
+  private boolean full() {
+    return count - promptLength >= config.maxNewTokens() || start + count >= session.capacity();
+  }
+
+  /**
+   * Reads what is new and chooses a token; −1 where the model was closed or the caller cancelled.
+   */
+  private int step() {
+    boolean first = count == promptLength;
+    long start = System.nanoTime();
+    int from = first ? 0 : count - 1;
+    while (from < count) {
+      if (!gate.enter()) {
+        finishReason = FinishReason.CLOSED;
+        return -1;
+      }
+      try {
+        int to = session.endOfBlock(from, count);
+        session.append(tokens, from, to);
+        from = to;
+        if (from == count) {
+          int id = sampler.next(tokens, count, session.logits());
+          long nanos = System.nanoTime() - start;
+          promptNanos += first ? nanos : 0;
+          decodeNanos += first ? 0 : nanos;
+          return id;
+        }
+      } finally {
+        gate.leave();
+      }
+      if (cancelled) {
+        finishReason = FinishReason.CANCELLED;
+        return -1;
+      }
+    }
+    throw new AssertionError("a step has at least one token");
+  }
+
+  private void append(int id) {
+    if (count == tokens.length) {
+      tokens = Arrays.copyOf(tokens, count * 2);
+    }
+    tokens[count++] = id;
+  }
+
+  /** Ends the stream and frees its context, if it owns it. */
+  @Override
+  public void close() {
+    cancel();
+    if (ownsSession) {
+      session.close();
+    }
+  }
+}

@@ -1,0 +1,161 @@
+package dev.eeve.model;
+
+import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.RotaryEmbedding;
+import dev.eeve.kernels.Simd;
+import dev.eeve.kernels.Weights;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A Phi model's parameters, off-heap and immutable, shared by any number of threads; a {@link
+ * Session} runs it. {@link #close} frees the memory: close every session before.
+ */
+public final class PhiModel implements AutoCloseable {
+  private static final AtomicBoolean KERNELS_TOLD = new AtomicBoolean();
+
+  private final PhiConfig config;
+  private final ElementType type;
+  private final Weights embedTokens;
+  private final List<PhiLayer> layers;
+  private final NormLayer finalLayernorm;
+  private final LinearLayer lmHead;
+  private final RotaryEmbedding rotary;
+  private final Arena arena;
+
+  PhiModel(
+      PhiConfig config,
+      ElementType type,
+      Weights embedTokens,
+      List<PhiLayer> layers,
+      NormLayer finalLayernorm,
+      LinearLayer lmHead,
+      Arena arena) {
+    this.config = config;
+    this.type = type;
+    this.embedTokens = embedTokens;
+    this.layers = List.copyOf(layers);
+    this.finalLayernorm = finalLayernorm;
+    this.lmHead = lmHead;
+    this.arena = arena;
+    this.rotary =
+        new RotaryEmbedding(
+            config.rotaryDim(),
+            config.headDim(),
+            config.ropeTheta(),
+            config.maxPositionEmbeddings());
+    tellKernelsOnce();
+  }
+
+  /** The one warning a user gets whose flags leave the vector kernels off. */
+  private static void tellKernelsOnce() {
+    if (!Simd.enabled() && KERNELS_TOLD.compareAndSet(false, true)) {
+      System.getLogger("dev.eeve")
+          .log(
+              System.Logger.Level.WARNING,
+              "eeve runs many times slower than it can: " + Simd.describe());
+    }
+  }
+
+  /**
+   * Loads a Hugging Face model folder: config.json and the safetensors files. Tensors are read in
+   * strips into their final place; no mapping or second copy remains.
+   *
+   * @param folder the folder
+   * @param type how to keep the weights; empty for the type the largest tensor has in the file
+   * @param threads threads that read and convert, at least 1
+   * @return the model
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static PhiModel open(Path folder, Optional<ElementType> type, int threads)
+      throws IOException {
+    PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
+    try (ModelFolder files = ModelFolder.open(folder)) {
+      return PhiLoader.load(files, config, type, threads);
+    }
+  }
+
+  /**
+   * A model of random weights, normal with the config's initializer range, biases zero and norms
+   * one: for training from scratch, tests and figures of a shape. The same seed gives the same
+   * weights at any number of threads.
+   *
+   * @param config the shape
+   * @param type how to keep the weights
+   * @param seed of the random numbers
+   * @param threads threads that fill the weights, at least 1
+   * @return the model
+   */
+  public static PhiModel random(PhiConfig config, ElementType type, long seed, int threads) {
+    return PhiInitializer.initialize(config, type, seed, threads);
+  }
+
+  /**
+   * The settings.
+   *
+   * @return as config.json has them
+   */
+  public PhiConfig config() {
+    return config;
+  }
+
+  /**
+   * How the weight matrices are kept.
+   *
+   * @return their type
+   */
+  public ElementType type() {
+    return type;
+  }
+
+  /**
+   * The input embedding.
+   *
+   * @return {@code model.embed_tokens.weight} (V, C)
+   */
+  public Weights embedTokens() {
+    return embedTokens;
+  }
+
+  /**
+   * The decoder layers.
+   *
+   * @return {@code model.layers}
+   */
+  public List<PhiLayer> layers() {
+    return layers;
+  }
+
+  /**
+   * The norm before the head.
+   *
+   * @return {@code model.final_layernorm}
+   */
+  public NormLayer finalLayernorm() {
+    return finalLayernorm;
+  }
+
+  /**
+   * The head.
+   *
+   * @return {@code lm_head}: (V, C) and its bias
+   */
+  public LinearLayer lmHead() {
+    return lmHead;
+  }
+
+  RotaryEmbedding rotary() {
+    return rotary;
+  }
+
+  /** Frees the weights. */
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

@@ -1,0 +1,235 @@
+package dev.eeve.model;
+
+import dev.eeve.kernels.Blocking;
+import dev.eeve.kernels.CrossEntropy;
+import dev.eeve.kernels.FloatMatrix;
+import dev.eeve.kernels.Linear;
+import dev.eeve.kernels.WorkerPool;
+import dev.eeve.kernels.Workers;
+import java.util.function.Consumer;
+
+/**
+ * One context of a model: its tokens' keys and values, which can be kept, rewound and continued.
+ * Belongs to one thread at a time; any number of sessions may run on one {@link PhiModel}.
+ */
+public final class Session implements AutoCloseable {
+  /** Rows of logits that exist at once: 8 MB at EEVE's vocabulary. */
+  private static final int LOGITS_ROWS = 32;
+
+  private final PhiModel model;
+  private final Workers workers;
+  private final KeyValueCache cache;
+  private final Activations single;
+  private final FloatMatrix logits;
+  private final Linear.Product[] head;
+  private Activations block;
+  private int position;
+
+  /** Whether {@link #single} holds the final hidden state of the last token. */
+  private boolean lastHidden;
+
+  private boolean closed;
+
+  /**
+   * Takes memory for a context.
+   *
+   * @param model the model; close it after this
+   * @param pool threads to run on
+   * @param blocking block sizes
+   * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
+   */
+  public Session(PhiModel model, WorkerPool pool, Blocking blocking, int capacity) {
+    PhiConfig config = model.config();
+    if (capacity < 1 || capacity > config.maxPositionEmbeddings()) {
+      throw new IllegalArgumentException(
+          "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
+    }
+    this.model = model;
+    this.single = new Activations(model, 1, new float[0]);
+    this.block = new Activations(model, 1, new float[0]);
+    this.logits = FloatMatrix.allocate(1, config.vocabSize());
+    this.head = new Linear.Product[] {model.lmHead().product(logits, single.x)};
+    this.workers = pool.workers(blocking);
+    this.cache = new KeyValueCache(config, capacity);
+  }
+
+  /**
+   * Tokens this context holds.
+   *
+   * @return their number, the position of the next one
+   */
+  public int position() {
+    return position;
+  }
+
+  /**
+   * Tokens this context can hold.
+   *
+   * @return the capacity
+   */
+  public int capacity() {
+    return cache.capacity();
+  }
+
+  /**
+   * Forgets the tokens from a position on, so that others may follow the rest.
+   *
+   * @param to the new {@link #position}, at most the present one
+   */
+  public void rewind(int to) {
+    if (to < 0 || to > position) {
+      throw new IllegalArgumentException("position: " + to + ", needed 0 to " + position);
+    }
+    if (to < position) {
+      position = to;
+      lastHidden = false;
+    }
+  }
+
+  /**
+   * Appends tokens: one as a single step, more in blocks as matrix products.
+   *
+   * @param ids token ids, each in 0 … V − 1
+   * @param from index of the first
+   * @param to one past the last
+   */
+  public void append(int[] ids, int from, int to) {
+    check(ids, from, to);
+    if (to - from == 1) {
+      PhiForward.forward(workers, model, single, cache, ids, from, position);
+      position++;
+      lastHidden = true;
+      return;
+    }
+    for (int first = from; first < to; ) {
+      int end = endOfBlock(first, to);
+      appendBlock(ids, first, end);
+      first = end;
+    }
+  }
+
+  /**
+   * Where the first block ends that tokens are processed in: blocks are of nearly equal size. A
+   * caller who appends block by block can do other things between them.
+   *
+   * @param from index of the first token
+   * @param to one past the last token, more than {@code from}
+   * @return one past the last token of the first block
+   */
+  public int endOfBlock(int from, int to) {
+    int size = workers.blocking().tokens();
+    int blocks = (to - from + size - 1) / size;
+    return from + (to - from + blocks - 1) / blocks;
+  }
+
+  private void appendBlock(int[] ids, int from, int to) {
+    int rows = to - from;
+    if (block.rows() != rows) {
+      block = new Activations(model, rows, block.buffer());
+    }
+    PhiForward.forward(workers, model, block, cache, ids, from, position);
+    position += rows;
+    System.arraycopy(
+        block.x.data(),
+        block.x.index(rows - 1),
+        single.x.data(),
+        single.x.offset(),
+        block.x.columns());
+    lastHidden = true;
+  }
+
+  private void check(int[] ids, int from, int to) {
+    if (closed) {
+      throw new IllegalStateException("the session is closed");
+    }
+    if (to - from > cache.capacity() - position) {
+      throw new IllegalArgumentException(
+          "tokens: %d after %d, the context holds %d; make it longer or shorten the text"
+              .formatted(to - from, position, cache.capacity()));
+    }
+    for (int i = from; i < to; i++) {
+      if (ids[i] < 0 || ids[i] >= model.config().vocabSize()) {
+        throw new IllegalArgumentException(
+            "tokens: id %d at %d, needed 0 to %d"
+                .formatted(ids[i], i, model.config().vocabSize() - 1));
+      }
+    }
+  }
+
+  /**
+   * Scores every token that may follow the last one appended.
+   *
+   * @return V logits, valid until the next call; the caller may change them
+   */
+  public float[] logits() {
+    if (closed || !lastHidden) {
+      throw new IllegalStateException(
+          closed ? "the session is closed" : "no token appended since the start or a rewind");
+    }
+    Linear.forward(workers, head);
+    return logits.data();
+  }
+
+  /**
+   * Appends tokens and gives the log-probability of each target after its token.
+   *
+   * @param ids token ids
+   * @param from index of the first token
+   * @param to one past the last token
+   * @param targets for each of {@code ids}, the token that should follow it
+   * @return to − from log-probabilities
+   */
+  public double[] appendAndScore(int[] ids, int from, int to, int[] targets) {
+    check(ids, from, to);
+    double[] scores = new double[to - from];
+    for (int first = from; first < to; ) {
+      int end = endOfBlock(first, to);
+      appendBlock(ids, first, end);
+      CrossEntropy.logProbabilities(
+          workers,
+          scores,
+          first - from,
+          block.x,
+          model.lmHead().weight(),
+          model.lmHead().bias(),
+          targets,
+          first);
+      first = end;
+    }
+    return scores;
+  }
+
+  /**
+   * Appends tokens and gives the logits after each of them, a few rows at a time.
+   *
+   * @param ids token ids
+   * @param from index of the first token
+   * @param to one past the last token
+   * @param rows takes (r, V) logits in order; the matrix is reused afterwards
+   */
+  public void appendForLogits(int[] ids, int from, int to, Consumer<FloatMatrix> rows) {
+    check(ids, from, to);
+    LinearLayer head = model.lmHead();
+    for (int first = from; first < to; ) {
+      int end = endOfBlock(first, to);
+      appendBlock(ids, first, end);
+      for (int r = 0; r < end - first; r += LOGITS_ROWS) {
+        int count = Math.min(LOGITS_ROWS, end - first - r);
+        FloatMatrix out = FloatMatrix.allocate(count, model.config().vocabSize());
+        Linear.forward(workers, head.product(out, block.x.rows(r, count)));
+        rows.accept(out);
+      }
+      first = end;
+    }
+  }
+
+  /** Frees the context. */
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      cache.close();
+      workers.close();
+    }
+  }
+}

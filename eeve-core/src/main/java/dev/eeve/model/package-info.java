@@ -1,0 +1,2 @@
+/** Phi: its configuration, weights and forward pass. Knows no text. */
+package dev.eeve.model;

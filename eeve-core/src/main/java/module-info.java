@@ -1,0 +1,12 @@
+/** Phi-2 and EEVE-Korean in pure Java: checkpoints, tokenizer, model and text generation. */
+module dev.eeve {
+  requires com.fasterxml.jackson.databind;
+  requires transitive dev.eeve.kernels;
+
+  exports dev.eeve;
+  exports dev.eeve.checkpoint;
+  exports dev.eeve.evaluation;
+  exports dev.eeve.generation;
+  exports dev.eeve.model;
+  exports dev.eeve.tokenizer;
+}

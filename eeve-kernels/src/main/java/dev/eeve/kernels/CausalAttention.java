@@ -1,0 +1,191 @@
+package dev.eeve.kernels;
+
+import dev.eeve.kernels.Scratch.Use;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * {@code out = softmax(q · kᵀ / √D + causal) · v} per head over the cached keys and values, with a
+ * running softmax over blocks of keys (Milakov and Gimelshein, 2018; Dao et al., 2022): no row of
+ * scores is longer than a block.
+ *
+ * <p>A query's result depends on its position and the cache alone. Blocks start at position 0; in a
+ * block: scores in feature order, the block's maximum, {@code p = e^(s − max)}, their sum in 16
+ * partial sums added pairwise, and one fused multiply-add per key for each output in key order.
+ */
+public final class CausalAttention {
+  private CausalAttention() {}
+
+  /**
+   * Attends from consecutive positions to all positions up to their own.
+   *
+   * @param workers the caller's threads
+   * @param out (R, H · D), overwritten
+   * @param q (R, H · D), rotated queries, read
+   * @param cache keys and values of positions 0 … firstPosition + R − 1; its heads divide H
+   * @param firstPosition position of row 0
+   */
+  public static void forward(
+      Workers workers, FloatMatrix out, FloatMatrix q, KeyValueRows cache, int firstPosition) {
+    out.require("out", q.rows(), q.columns());
+    int heads = q.columns() / cache.headSize;
+    if (q.columns() % cache.headSize != 0 || heads % cache.heads != 0) {
+      throw new IllegalArgumentException(
+          "q: %d columns, needed a multiple of %d heads of %d"
+              .formatted(q.columns(), cache.heads, cache.headSize));
+    }
+    if (firstPosition < 0 || firstPosition + q.rows() > cache.capacity()) {
+      throw new IllegalArgumentException(
+          "position: %d rows from %d, the cache holds %d"
+              .formatted(q.rows(), firstPosition, cache.capacity()));
+    }
+    if (q.rows() == 0) {
+      return;
+    }
+    ForwardJob job = workers.attentionJob;
+    job.out = out;
+    job.q = q;
+    job.cache = cache;
+    job.firstPosition = firstPosition;
+    job.keyBlock = workers.blocking().keys();
+    job.heads = heads;
+    job.tile = Simd.VECTOR && q.rows() >= Linear.PACKED_FROM ? VectorAttention.QUERIES : 1;
+    workers.run(job, heads * ((q.rows() + job.tile - 1) / job.tile));
+  }
+
+  /** 1 / √D. */
+  static float scale(int headSize) {
+    return (float) (1 / Math.sqrt(headSize));
+  }
+
+  /** One unit is one head and one query, or a tile of queries. */
+  static final class ForwardJob extends Job {
+    FloatMatrix out;
+    FloatMatrix q;
+    KeyValueRows cache;
+    int firstPosition;
+    int keyBlock;
+    private int heads;
+    private int tile;
+
+    @Override
+    void run(int unit, Scratch scratch) {
+      int head = unit % heads;
+      int keyHead = head / (heads / cache.heads);
+      int row = unit / heads * tile;
+      if (tile > 1) {
+        int rows = Math.min(tile, q.rows() - row);
+        VectorAttention.tile(this, head, keyHead, row, rows, scratch);
+      } else {
+        one(this, head, keyHead, row, scratch);
+      }
+    }
+  }
+
+  /** One query, streaming over the cache: the specification, with vectors where there are any. */
+  static void one(ForwardJob job, int head, int keyHead, int row, Scratch scratch) {
+    KeyValueRows cache = job.cache;
+    int size = cache.headSize;
+    int keys = job.firstPosition + row + 1;
+    float[] scores = scratch.floats(Use.SCORES, job.keyBlock);
+    float[] sums = scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS);
+    float[] query = scratch.floats(Use.QUERIES, size);
+    float[] result = scratch.floats(Use.OUTPUT, size);
+    float scale = scale(size);
+    for (int d = 0; d < size; d++) {
+      query[d] = job.q.data()[job.q.index(row) + head * size + d] * scale;
+    }
+    Arrays.fill(result, 0, size, 0f);
+    float max = Float.NEGATIVE_INFINITY;
+    float sum = 0f;
+    for (int from = 0; from < keys; from += job.keyBlock) {
+      int count = Math.min(job.keyBlock, keys - from);
+      if (Simd.VECTOR) {
+        VectorAttention.scores(scores, query, cache, keyHead, from, count);
+      } else {
+        scores(scores, query, cache, keyHead, from, count);
+      }
+      float newMax = Math.max(max, max(scores, 0, count));
+      float shrink = Exponential.exp(max - newMax);
+      max = newMax;
+      sum = Math.fma(sum, shrink, exponentials(scores, 0, count, max, sums));
+      if (Simd.VECTOR) {
+        VectorAttention.addValues(result, shrink, scores, cache, keyHead, from, count);
+      } else {
+        addValues(result, shrink, scores, 0, cache, keyHead, from, count, 0);
+      }
+    }
+    int target = job.out.index(row) + head * size;
+    for (int d = 0; d < size; d++) {
+      job.out.data()[target + d] = result[d] / sum;
+    }
+  }
+
+  /** Scores of {@code count} keys from position {@code from}, and of some after them. */
+  static void scores(
+      float[] scores, float[] query, KeyValueRows cache, int head, int from, int count) {
+    MemorySegment keys = cache.keys;
+    for (int i = 0; i < count; i += 4) { // side by side they hide the latency of their chains
+      float s0 = 0f;
+      float s1 = 0f;
+      float s2 = 0f;
+      float s3 = 0f;
+      long key = cache.key(head, from + i, 0);
+      for (int d = 0; d < cache.headSize; d++) {
+        long line = key + (long) d * KeyValueRows.KEY_BLOCK * 4;
+        s0 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line), s0);
+        s1 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 4), s1);
+        s2 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 8), s2);
+        s3 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 12), s3);
+      }
+      scores[i] = s0;
+      scores[i + 1] = s1;
+      scores[i + 2] = s2;
+      scores[i + 3] = s3;
+    }
+  }
+
+  static float max(float[] scores, int at, int count) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < count; i++) {
+      max = Math.max(max, scores[at + i]);
+    }
+    return max;
+  }
+
+  /** Replaces scores by {@code e^(s − max)} and returns their sum. */
+  static float exponentials(float[] scores, int at, int count, float max, float[] sums) {
+    int done = Simd.VECTOR ? VectorElementwise.expMinus(scores, at, count, max) : 0;
+    for (int i = done; i < count; i++) {
+      scores[at + i] = Exponential.exp(scores[at + i] - max);
+    }
+    Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
+    LayerNorm.addScalar(sums, scores, at, 0, count);
+    return LayerNorm.total(sums);
+  }
+
+  /** {@code result = result · shrink + Σ p · v} for features from {@code firstFeature} on. */
+  static void addValues(
+      float[] result,
+      float shrink,
+      float[] scores,
+      int at,
+      KeyValueRows cache,
+      int head,
+      int from,
+      int count,
+      int firstFeature) {
+    for (int d = firstFeature; d < cache.headSize; d++) {
+      result[d] *= shrink;
+    }
+    long row = 4L * cache.headSize;
+    long first = cache.value(head, from);
+    for (int i = 0; i < count; i++) {
+      float p = scores[at + i];
+      for (int d = firstFeature; d < cache.headSize; d++) {
+        result[d] =
+            Math.fma(p, cache.values.get(KeyValueRows.FLOAT, first + i * row + d * 4L), result[d]);
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.eeve.kernels;
+
+import java.util.Arrays;
+
+/**
+ * Log-probabilities of target tokens, fused with the head over chunks of the vocabulary: the logits
+ * of all tokens never exist at once.
+ */
+public final class CrossEntropy {
+  private CrossEntropy() {}
+
+  /**
+   * {@code out[r] = log softmax(hidden[r] · Wᵀ + b)[targets[r]]}. Maximum and sum of exponentials
+   * run over chunks of {@link Blocking#vocabularyRows}; sums are in double.
+   *
+   * @param workers the caller's threads
+   * @param out R log-probabilities from {@code outOffset}, overwritten
+   * @param outOffset where in {@code out}
+   * @param hidden (R, C), after the last LayerNorm, read
+   * @param head (V, C), read
+   * @param bias (V), read
+   * @param targets R ids from {@code targetOffset}, each in 0 … V − 1
+   * @param targetOffset where in {@code targets}
+   */
+  public static void logProbabilities(
+      Workers workers,
+      double[] out,
+      int outOffset,
+      FloatMatrix hidden,
+      Weights head,
+      float[] bias,
+      int[] targets,
+      int targetOffset) {
+    int rows = hidden.rows();
+    if (bias.length != head.rows()) {
+      throw new IllegalArgumentException(
+          "bias: (" + bias.length + "), needed (" + head.rows() + ")");
+    }
+    for (int i = targetOffset; i < targetOffset + rows; i++) {
+      if (targets[i] < 0 || targets[i] >= head.rows()) {
+        throw new IllegalArgumentException(
+            "targets: %d at %d, needed 0 to %d".formatted(targets[i], i, head.rows() - 1));
+      }
+    }
+    int chunk = workers.blocking().vocabularyRows();
+    float[] max = new float[rows];
+    double[] sum = new double[rows];
+    Arrays.fill(max, Float.NEGATIVE_INFINITY);
+    FloatMatrix logits = null;
+    for (int first = 0; first < head.rows(); first += chunk) {
+      int count = Math.min(chunk, head.rows() - first);
+      if (logits == null || logits.columns() != count) {
+        logits = FloatMatrix.allocate(rows, count);
+      }
+      Linear.forward(
+          workers,
+          new Linear.Product(
+              logits,
+              hidden,
+              head.rows(first, count),
+              Arrays.copyOfRange(bias, first, first + count)));
+      for (int r = 0; r < rows; r++) {
+        int at = logits.index(r);
+        int target = targets[targetOffset + r] - first;
+        if (target >= 0 && target < count) {
+          out[outOffset + r] = logits.data()[at + target];
+        }
+        float newMax = Math.max(max[r], CausalAttention.max(logits.data(), at, count));
+        sum[r] =
+            sum[r] * Exponential.exp(max[r] - newMax)
+                + sumOfExponentials(logits.data(), at, count, newMax);
+        max[r] = newMax;
+      }
+    }
+    for (int r = 0; r < rows; r++) {
+      out[outOffset + r] -= max[r] + StrictMath.log(sum[r]);
+    }
+  }
+
+  /** {@code Σ e^(x − max)} in index order; the values are overwritten. */
+  static double sumOfExponentials(float[] values, int at, int count, float max) {
+    int done = Simd.VECTOR ? VectorElementwise.expMinus(values, at, count, max) : 0;
+    for (int i = done; i < count; i++) {
+      values[at + i] = Exponential.exp(values[at + i] - max);
+    }
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      sum += values[at + i];
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,129 @@
+package dev.eeve.kernels;
+
+import java.util.Arrays;
+
+/**
+ * {@code out = (in − mean) / √(variance + ε) · weight + bias} per row (Ba, Kiros and Hinton, 2016).
+ *
+ * <p>Sums run in 16 partial sums, element i in sum i mod 16, that are then added pairwise: the same
+ * order at any vector length.
+ */
+public final class LayerNorm {
+  /** Partial sums; a multiple of every vector length. */
+  static final int PARTIAL_SUMS = 16;
+
+  private LayerNorm() {}
+
+  /**
+   * Normalizes each row.
+   *
+   * @param workers the caller's threads
+   * @param out (R, C), overwritten
+   * @param mean (R), overwritten
+   * @param rstd (R), 1 / √(variance + ε), overwritten
+   * @param in (R, C), read
+   * @param weight (C), read
+   * @param bias (C), read
+   * @param epsilon ε, positive
+   */
+  public static void forward(
+      Workers workers,
+      FloatMatrix out,
+      float[] mean,
+      float[] rstd,
+      FloatMatrix in,
+      float[] weight,
+      float[] bias,
+      float epsilon) {
+    in.require("in", out.rows(), out.columns());
+    requireLength("weight", weight, out.columns());
+    requireLength("bias", bias, out.columns());
+    requireRows("mean", mean, out.rows());
+    requireRows("rstd", rstd, out.rows());
+    ForwardJob job = workers.layerNormJob;
+    job.out = out;
+    job.mean = mean;
+    job.rstd = rstd;
+    job.in = in;
+    job.weight = weight;
+    job.bias = bias;
+    job.epsilon = epsilon;
+    workers.run(job, out.rows());
+  }
+
+  private static void requireLength(String name, float[] values, int needed) {
+    if (values.length != needed) {
+      throw new IllegalArgumentException(
+          name + ": (" + values.length + "), needed (" + needed + ")");
+    }
+  }
+
+  private static void requireRows(String name, float[] values, int needed) {
+    if (values.length < needed) {
+      throw new IllegalArgumentException(
+          name + ": (" + values.length + "), needed at least (" + needed + ")");
+    }
+  }
+
+  /** Adds 16 partial sums in a fixed tree. */
+  static float total(float[] sums) {
+    for (int half = PARTIAL_SUMS / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        sums[i] += sums[i + half];
+      }
+    }
+    return sums[0];
+  }
+
+  /** Adds elements {@code from … count} to the partial sums: the specification, and the tail. */
+  static void addScalar(float[] sums, float[] in, int at, int from, int count) {
+    for (int i = from; i < count; i++) {
+      sums[i % PARTIAL_SUMS] += in[at + i];
+    }
+  }
+
+  /** Adds squared distances from the mean to the partial sums. */
+  static void addSquaresScalar(float[] sums, float[] in, int at, float mean, int from, int count) {
+    for (int i = from; i < count; i++) {
+      float d = in[at + i] - mean;
+      sums[i % PARTIAL_SUMS] = Math.fma(d, d, sums[i % PARTIAL_SUMS]);
+    }
+  }
+
+  /** One unit is one row. */
+  static final class ForwardJob extends Job {
+    private FloatMatrix out;
+    private float[] mean;
+    private float[] rstd;
+    private FloatMatrix in;
+    private float[] weight;
+    private float[] bias;
+    private float epsilon;
+
+    @Override
+    void run(int row, Scratch scratch) {
+      int columns = in.columns();
+      int at = in.index(row);
+      float[] x = in.data();
+      float[] sums = scratch.floats(Scratch.Use.SUMS, PARTIAL_SUMS);
+      int done = Simd.VECTOR ? VectorLayerNorm.sums(sums, x, at, columns) : 0;
+      if (done == 0) {
+        Arrays.fill(sums, 0, PARTIAL_SUMS, 0f);
+      }
+      addScalar(sums, x, at, done, columns);
+      float m = total(sums) / columns;
+      done = Simd.VECTOR ? VectorLayerNorm.squares(sums, x, at, m, columns) : 0;
+      if (done == 0) {
+        Arrays.fill(sums, 0, PARTIAL_SUMS, 0f);
+      }
+      addSquaresScalar(sums, x, at, m, done, columns);
+      float r = (float) (1 / Math.sqrt((double) total(sums) / columns + epsilon));
+      int target = out.index(row);
+      for (int i = 0; i < columns; i++) {
+        out.data()[target + i] = Math.fma((x[at + i] - m) * r, weight[i], bias[i]);
+      }
+      mean[row] = m;
+      rstd[row] = r;
+    }
+  }
+}

@@ -1,0 +1,242 @@
+package dev.eeve.kernels;
+
+/**
+ * {@code out = in · Wᵀ + b}, by one row at a time while there are few (weights are read once, from
+ * memory), by register tiles over packed rows when there are many. Both add the same products in
+ * the same order, so they give the same bits.
+ */
+public final class Linear {
+  /** From this many rows on, widening a panel once pays for itself. */
+  static final int PACKED_FROM = 4;
+
+  /** Features per step where several single rows share a panel: it stays in the second cache. */
+  private static final int SHARED_DEPTH = 2048;
+
+  private Linear() {}
+
+  /**
+   * One product of a call.
+   *
+   * @param out (R, N), overwritten
+   * @param in (R, K), read
+   * @param weight (N, K), read
+   * @param bias (N), read
+   */
+  public record Product(FloatMatrix out, FloatMatrix in, Weights weight, float[] bias) {
+    /** Checks the shapes. */
+    public Product {
+      in.require("in", in.rows(), weight.columns());
+      out.require("out", in.rows(), weight.rows());
+      if (bias.length != weight.rows()) {
+        throw new IllegalArgumentException(
+            "bias: (" + bias.length + "), needed (" + weight.rows() + ")");
+      }
+    }
+  }
+
+  /**
+   * Computes several products at once: neighbours with the same {@code in} share its packing.
+   *
+   * <p>Each output is a chain of fused multiply-adds in fp32 that starts at the bias and goes
+   * through the features in order; it is the same at any row position, beside any number of rows
+   * and at any number of threads.
+   *
+   * @param workers the caller's threads
+   * @param products what to compute; all with the same number of rows
+   */
+  public static void forward(Workers workers, Product... products) {
+    int rows = products[0].in.rows();
+    int units = 0;
+    for (Product product : products) {
+      product.in.require("in", rows, product.in.columns());
+      units += product.weight.panels();
+    }
+    if (rows == 0) {
+      return;
+    }
+    ForwardJob job = workers.linearJob;
+    job.products = products;
+    job.depth = workers.blocking().depth();
+    job.packed =
+        Simd.VECTOR && rows >= PACKED_FROM ? workers.packJob.pack(workers, products) : null;
+    workers.run(job, units);
+    job.products = null;
+  }
+
+  /**
+   * Packs rows for tiles: for each block of features, for each tile, feature by feature, the tile's
+   * rows side by side. So the tiles of a block of features are read front to back.
+   */
+  static final class PackJob extends Job {
+    private float[] buffer = {};
+    private Product[] products;
+    private int tiles;
+    private int depth;
+
+    /** Where product i's packed input starts. */
+    private int[] starts = new int[4];
+
+    PackJob pack(Workers workers, Product[] products) {
+      this.products = products;
+      this.depth = workers.blocking().depth();
+      int rows = products[0].in.rows();
+      tiles = (rows + VectorTile.ROWS - 1) / VectorTile.ROWS;
+      if (starts.length < products.length) {
+        starts = new int[products.length];
+      }
+      int size = 0;
+      for (int i = 0; i < products.length; i++) {
+        boolean shared = i > 0 && products[i].in == products[i - 1].in;
+        starts[i] = shared ? starts[i - 1] : size;
+        size =
+            shared
+                ? size
+                : Math.addExact(
+                    size, Math.multiplyExact(tiles * VectorTile.ROWS, products[i].in.columns()));
+      }
+      if (buffer.length < size) {
+        buffer = new float[size];
+      }
+      workers.run(this, tiles * products.length);
+      this.products = null;
+      return this;
+    }
+
+    @Override
+    void run(int unit, Scratch scratch) {
+      int i = unit / tiles;
+      if (i > 0 && products[i].in == products[i - 1].in) {
+        return;
+      }
+      FloatMatrix in = products[i].in;
+      int first = unit % tiles * VectorTile.ROWS;
+      for (int k = 0; k < in.columns(); k += depth) {
+        int features = Math.min(depth, in.columns() - k);
+        int at = index(i, k, first, features);
+        for (int r = 0; r < VectorTile.ROWS; r++, at++) {
+          if (first + r < in.rows()) {
+            packRow(in.data(), in.index(first + r) + k, features, at);
+          } else {
+            for (int f = 0; f < features; f++) {
+              buffer[at + f * VectorTile.ROWS] = 0f;
+            }
+          }
+        }
+      }
+    }
+
+    private void packRow(float[] row, int from, int features, int at) {
+      for (int f = 0; f < features; f++) {
+        buffer[at + f * VectorTile.ROWS] = row[from + f];
+      }
+    }
+
+    /** Where the tile of row {@code first} starts for a block of features from {@code k} on. */
+    int index(int product, int k, int first, int features) {
+      return starts[product] + k * tiles * VectorTile.ROWS + first * features;
+    }
+  }
+
+  /** One unit is one panel of 32 weight rows times all input rows. */
+  static final class ForwardJob extends Job {
+    private Product[] products;
+    private PackJob packed;
+    private int depth;
+
+    @Override
+    void run(int unit, Scratch scratch) {
+      int i = 0;
+      int panel = unit;
+      while (panel >= products[i].weight.panels()) {
+        panel -= products[i++].weight.panels();
+      }
+      Product product = products[i];
+      int rows = product.in.rows();
+      int padded = Simd.VECTOR ? roundUp(rows, VectorTile.ROWS) : rows;
+      float[] sums = scratch.floats(Scratch.Use.PRODUCT, padded * Weights.PANEL_ROWS);
+      startAtBias(sums, padded, product, panel);
+      if (rows < PACKED_FROM) {
+        addSingleRows(sums, product, panel, scratch);
+      } else if (packed != null) {
+        addTiles(sums, product, i, panel, scratch);
+      } else {
+        addScalarBlocks(sums, product, panel, scratch);
+      }
+      int valid = product.weight.rowsOf(panel);
+      for (int r = 0; r < rows; r++) {
+        System.arraycopy(
+            sums,
+            r * Weights.PANEL_ROWS,
+            product.out.data(),
+            product.out.index(r) + panel * Weights.PANEL_ROWS,
+            valid);
+      }
+    }
+
+    private static void startAtBias(float[] sums, int rows, Product product, int panel) {
+      int first = panel * Weights.PANEL_ROWS;
+      int valid = product.weight.rowsOf(panel);
+      for (int j = 0; j < Weights.PANEL_ROWS; j++) {
+        sums[j] = j < valid ? product.bias[first + j] : 0f;
+      }
+      for (int r = 1; r < rows; r++) {
+        System.arraycopy(sums, 0, sums, r * Weights.PANEL_ROWS, Weights.PANEL_ROWS);
+      }
+    }
+
+    private static void addSingleRows(float[] sums, Product product, int panel, Scratch scratch) {
+      FloatMatrix in = product.in;
+      float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
+      int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
+      for (int k = 0; k < in.columns(); k += step) {
+        int to = Math.min(in.columns(), k + step);
+        for (int r = 0; r < in.rows(); r++) {
+          int y = r * Weights.PANEL_ROWS;
+          if (Simd.VECTOR) {
+            VectorProduct.addFeatures(
+                sums, y, in.data(), in.index(r), product.weight, panel, k, to, line);
+          } else {
+            ScalarProduct.addFeatures(
+                sums, y, in.data(), in.index(r), product.weight, panel, k, to, line);
+          }
+        }
+      }
+    }
+
+    private void addTiles(float[] sums, Product product, int i, int panel, Scratch scratch) {
+      int columns = product.in.columns();
+      float[] block = scratch.floats(Scratch.Use.WEIGHTS, depth * Weights.PANEL_ROWS);
+      for (int k = 0; k < columns; k += depth) {
+        int features = Math.min(depth, columns - k);
+        VectorProduct.widen(product.weight, panel, k, k + features, block);
+        for (int first = 0; first < product.in.rows(); first += VectorTile.ROWS) {
+          int in = packed.index(i, k, first, features);
+          for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
+            VectorTile.add(
+                sums,
+                first * Weights.PANEL_ROWS + c,
+                packed.buffer,
+                in,
+                block,
+                c * features,
+                features);
+          }
+        }
+      }
+    }
+
+    private void addScalarBlocks(float[] sums, Product product, int panel, Scratch scratch) {
+      int columns = product.in.columns();
+      float[] block = scratch.floats(Scratch.Use.WEIGHTS, depth * Weights.PANEL_ROWS);
+      for (int k = 0; k < columns; k += depth) {
+        int to = Math.min(columns, k + depth);
+        ScalarProduct.widen(product.weight, panel, k, to, block);
+        ScalarProduct.addBlock(sums, product.in, k, to - k, block);
+      }
+    }
+
+    private static int roundUp(int n, int multiple) {
+      return (n + multiple - 1) / multiple * multiple;
+    }
+  }
+}

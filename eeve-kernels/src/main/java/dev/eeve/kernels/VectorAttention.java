@@ -1,0 +1,263 @@
+package dev.eeve.kernels;
+
+import dev.eeve.kernels.CausalAttention.ForwardJob;
+import dev.eeve.kernels.Scratch.Use;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Vector twins of {@link CausalAttention}: streaming for one query, register tiles for many. */
+final class VectorAttention {
+  private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
+  private static final int LANES = FLOATS.length();
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final int ROWS = VectorTile.ROWS;
+  private static final int COLUMNS = VectorTile.COLUMNS;
+  private static final int STRIDE = VectorTile.STRIDE;
+  private static final int KEY_LINE = KeyValueRows.KEY_BLOCK * 4;
+
+  /** Queries that share a copied block of keys: whole tiles, about 40. */
+  static final int QUERIES = 40 / ROWS * ROWS;
+
+  private VectorAttention() {}
+
+  /** Scores of one query; lanes are keys, features in order. */
+  static void scores(
+      float[] scores, float[] query, KeyValueRows cache, int head, int from, int count) {
+    int i = 0;
+    for (; i + 4 * LANES <= count; i += 4 * LANES) {
+      fourScores(scores, query, cache, head, from, i);
+    }
+    for (; i < count; i += LANES) {
+      long key = cache.key(head, from + i, 0);
+      FloatVector sum = FloatVector.zero(FLOATS);
+      for (int d = 0; d < cache.headSize; d++) {
+        FloatVector k =
+            FloatVector.fromMemorySegment(FLOATS, cache.keys, key + (long) d * KEY_LINE, ORDER);
+        sum = k.fma(FloatVector.broadcast(FLOATS, query[d]), sum);
+      }
+      sum.intoArray(scores, i);
+    }
+  }
+
+  /** Four vectors of keys side by side hide the latency of the sums. */
+  private static void fourScores(
+      float[] scores, float[] query, KeyValueRows cache, int head, int from, int i) {
+    MemorySegment keys = cache.keys;
+    long key0 = cache.key(head, from + i, 0);
+    long key1 = cache.key(head, from + i + LANES, 0);
+    long key2 = cache.key(head, from + i + 2 * LANES, 0);
+    long key3 = cache.key(head, from + i + 3 * LANES, 0);
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int d = 0; d < cache.headSize; d++) {
+      long line = (long) d * KEY_LINE;
+      FloatVector q = FloatVector.broadcast(FLOATS, query[d]);
+      s0 = FloatVector.fromMemorySegment(FLOATS, keys, key0 + line, ORDER).fma(q, s0);
+      s1 = FloatVector.fromMemorySegment(FLOATS, keys, key1 + line, ORDER).fma(q, s1);
+      s2 = FloatVector.fromMemorySegment(FLOATS, keys, key2 + line, ORDER).fma(q, s2);
+      s3 = FloatVector.fromMemorySegment(FLOATS, keys, key3 + line, ORDER).fma(q, s3);
+    }
+    s0.intoArray(scores, i);
+    s1.intoArray(scores, i + LANES);
+    s2.intoArray(scores, i + 2 * LANES);
+    s3.intoArray(scores, i + 3 * LANES);
+  }
+
+  /** {@code result = result · shrink + Σ p · v} of one query; lanes are features. */
+  static void addValues(
+      float[] result,
+      float shrink,
+      float[] scores,
+      KeyValueRows cache,
+      int head,
+      int from,
+      int count) {
+    MemorySegment values = cache.values;
+    int size = cache.headSize;
+    int line = size * 4;
+    int bound = FLOATS.loopBound(size);
+    long first = cache.value(head, from);
+    int d = 0;
+    for (; d + 4 * LANES <= bound; d += 4 * LANES) {
+      addFourValues(result, shrink, scores, values, first + d * 4L, line, count, d);
+    }
+    for (; d < bound; d += LANES) {
+      long at = first + d * 4L;
+      FloatVector sum = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
+      for (int i = 0; i < count; i++) {
+        FloatVector v = FloatVector.fromMemorySegment(FLOATS, values, at + (long) i * line, ORDER);
+        sum = v.fma(FloatVector.broadcast(FLOATS, scores[i]), sum);
+      }
+      sum.intoArray(result, d);
+    }
+    CausalAttention.addValues(result, shrink, scores, 0, cache, head, from, count, bound);
+  }
+
+  /** Four vectors of features side by side hide the latency of the sums. */
+  private static void addFourValues(
+      float[] result,
+      float shrink,
+      float[] scores,
+      MemorySegment values,
+      long first,
+      int line,
+      int count,
+      int d) {
+    FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
+    FloatVector s1 = FloatVector.fromArray(FLOATS, result, d + LANES).mul(shrink);
+    FloatVector s2 = FloatVector.fromArray(FLOATS, result, d + 2 * LANES).mul(shrink);
+    FloatVector s3 = FloatVector.fromArray(FLOATS, result, d + 3 * LANES).mul(shrink);
+    for (int i = 0; i < count; i++) {
+      long at = first + (long) i * line;
+      FloatVector p = FloatVector.broadcast(FLOATS, scores[i]);
+      s0 = FloatVector.fromMemorySegment(FLOATS, values, at, ORDER).fma(p, s0);
+      s1 = FloatVector.fromMemorySegment(FLOATS, values, at + LANES * 4, ORDER).fma(p, s1);
+      s2 = FloatVector.fromMemorySegment(FLOATS, values, at + 2 * LANES * 4, ORDER).fma(p, s2);
+      s3 = FloatVector.fromMemorySegment(FLOATS, values, at + 3 * LANES * 4, ORDER).fma(p, s3);
+    }
+    s0.intoArray(result, d);
+    s1.intoArray(result, d + LANES);
+    s2.intoArray(result, d + 2 * LANES);
+    s3.intoArray(result, d + 3 * LANES);
+  }
+
+  /**
+   * Rows {@code row … row + rows} of one head, block of keys by block of keys. Scores and results
+   * stand in column groups of {@link VectorTile#STRIDE}, each with {@link #QUERIES} rows.
+   */
+  static void tile(ForwardJob job, int head, int keyHead, int row, int rows, Scratch scratch) {
+    KeyValueRows cache = job.cache;
+    int size = cache.headSize;
+    int width = roundUp(size, STRIDE);
+    int keyWidth = roundUp(job.keyBlock, STRIDE);
+    float[] queries = scratch.floats(Use.QUERIES, QUERIES * size);
+    float[] keys = scratch.floats(Use.KEYS, keyWidth * size);
+    float[] values = scratch.floats(Use.VALUES, width * job.keyBlock);
+    float[] scores = scratch.floats(Use.SCORES, QUERIES * keyWidth);
+    float[] probabilities = scratch.floats(Use.PROBABILITIES, QUERIES * job.keyBlock);
+    float[] result = scratch.floats(Use.OUTPUT, QUERIES * width);
+    float[] running = scratch.floats(Use.RUNNING, 2 * QUERIES);
+    packQueries(queries, job, head, row, rows);
+    Arrays.fill(result, 0, QUERIES * width, 0f);
+    Arrays.fill(running, 0, QUERIES, Float.NEGATIVE_INFINITY);
+    Arrays.fill(running, QUERIES, 2 * QUERIES, 0f);
+    int end = job.firstPosition + row + rows;
+    for (int from = 0; from < end; from += job.keyBlock) {
+      int count = Math.min(job.keyBlock, end - from);
+      copyKeys(keys, cache, keyHead, from, count);
+      copyValues(values, cache, keyHead, from, count, width);
+      Arrays.fill(scores, 0, QUERIES * keyWidth, 0f);
+      addTiles(scores, queries, keys, rows, count, size);
+      softmaxBlock(job, row, rows, from, count, scratch);
+      addTiles(result, probabilities, values, rows, size, count);
+    }
+    for (int r = 0; r < rows; r++) {
+      int target = job.out.index(row + r) + head * size;
+      for (int d = 0; d < size; d++) {
+        job.out.data()[target + d] = result[index(r, d)] / running[QUERIES + r];
+      }
+    }
+  }
+
+  /** Where column {@code c} of row {@code r} stands in column groups. */
+  private static int index(int r, int c) {
+    return (c / STRIDE * QUERIES + r) * STRIDE + c % STRIDE;
+  }
+
+  /** {@code out += in · block} for packed rows and column blocks of {@code features} lines. */
+  private static void addTiles(
+      float[] out, float[] in, float[] block, int rows, int columns, int features) {
+    for (int r = 0; r < rows; r += ROWS) {
+      for (int c = 0; c < columns; c += COLUMNS) {
+        VectorTile.add(out, index(r, c), in, r * features, block, c * features, features);
+      }
+    }
+  }
+
+  private static void packQueries(float[] queries, ForwardJob job, int head, int row, int rows) {
+    int size = job.cache.headSize;
+    float scale = CausalAttention.scale(size);
+    for (int r = 0; r < roundUp(rows, ROWS); r++) {
+      int at = r / ROWS * ROWS * size + r % ROWS;
+      boolean exists = r < rows;
+      int from = exists ? job.q.index(row + r) + head * size : 0;
+      for (int d = 0; d < size; d++) {
+        queries[at + d * ROWS] = exists ? job.q.data()[from + d] * scale : 0f;
+      }
+    }
+  }
+
+  /** Keys as column blocks: {@code (keyWidth / COLUMNS, D, COLUMNS)}. */
+  private static void copyKeys(float[] keys, KeyValueRows cache, int head, int from, int count) {
+    int size = cache.headSize;
+    for (int i = 0; i < roundUp(count, KeyValueRows.KEY_BLOCK); i += LANES) {
+      long key = cache.key(head, from + i, 0);
+      int at = i / COLUMNS * COLUMNS * size + i % COLUMNS;
+      for (int d = 0; d < size; d++) {
+        FloatVector.fromMemorySegment(FLOATS, cache.keys, key + (long) d * KEY_LINE, ORDER)
+            .intoArray(keys, at + d * COLUMNS);
+      }
+    }
+  }
+
+  /**
+   * Values as column blocks: {@code (width / COLUMNS, count, COLUMNS)}, zero past the head size.
+   */
+  private static void copyValues(
+      float[] values, KeyValueRows cache, int head, int from, int count, int width) {
+    int size = cache.headSize;
+    for (int c = 0; c < width; c += COLUMNS) {
+      int columns = Math.min(COLUMNS, size - c);
+      for (int i = 0; i < count; i++) {
+        int at = c * count + i * COLUMNS;
+        long value = cache.value(head, from + i) + c * 4L;
+        MemorySegment.copy(cache.values, KeyValueRows.FLOAT, value, values, at, columns);
+        Arrays.fill(values, at + columns, at + COLUMNS, 0f);
+      }
+    }
+  }
+
+  /** Running maximum and sum, probabilities packed for the next tile, earlier results shrunk. */
+  private static void softmaxBlock(
+      ForwardJob job, int row, int rows, int from, int count, Scratch scratch) {
+    int size = job.cache.headSize;
+    float[] scores = scratch.floats(Use.SCORES, 0);
+    float[] probabilities = scratch.floats(Use.PROBABILITIES, 0);
+    float[] result = scratch.floats(Use.OUTPUT, 0);
+    float[] running = scratch.floats(Use.RUNNING, 0);
+    float[] sums = scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS);
+    float[] line = scratch.floats(Use.LINE, job.keyBlock);
+    for (int r = 0; r < roundUp(rows, ROWS); r++) {
+      int seen = r < rows ? Math.clamp(job.firstPosition + row + r + 1L - from, 0, count) : 0;
+      if (seen > 0) {
+        for (int c = 0; c < seen; c += STRIDE) {
+          System.arraycopy(scores, index(r, c), line, c, Math.min(STRIDE, seen - c));
+        }
+        float max = Math.max(running[r], CausalAttention.max(line, 0, seen));
+        float shrink = Exponential.exp(running[r] - max);
+        running[r] = max;
+        float sum = CausalAttention.exponentials(line, 0, seen, max, sums);
+        running[QUERIES + r] = Math.fma(running[QUERIES + r], shrink, sum);
+        for (int c = 0; c < size; c += STRIDE) {
+          int at = index(r, c);
+          for (int d = 0; d < STRIDE; d++) {
+            result[at + d] *= shrink;
+          }
+        }
+      }
+      int target = r / ROWS * ROWS * count + r % ROWS;
+      for (int i = 0; i < count; i++) {
+        probabilities[target + i * ROWS] = i < seen ? line[i] : 0f;
+      }
+    }
+  }
+
+  private static int roundUp(int n, int multiple) {
+    return (n + multiple - 1) / multiple * multiple;
+  }
+}

@@ -1,0 +1,274 @@
+package dev.eeve.kernels;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * A weight matrix {@code (N, K)} off-heap, in the one layout that decoding, prompts and training
+ * read.
+ *
+ * <p>Rows stand in panels of 32. Inside a panel, the 32 values of one column k are a line of 64
+ * bytes (16-bit types) or 128 (F32), so a lane of a vector is a row and a dot product needs no
+ * horizontal sum. A 16-bit line is 16 ints, int j holding row j in its low half and row 16 + j in
+ * its high half: a shift and a mask widen it to fp32 in row order. The lines of a panel lie in four
+ * streams, line k in stream k mod 4: reading k in order then reads four places at once, which
+ * memory serves faster than one. Streams are 128 bytes apart from a whole number of lines so that
+ * they do not fall into the same cache sets. Rows past N and lines past K are zero.
+ */
+public final class Weights {
+  /** Rows of one panel. */
+  public static final int PANEL_ROWS = 32;
+
+  /** Streams the lines of a panel are dealt to. */
+  public static final int STREAMS = 4;
+
+  private static final int HALF = PANEL_ROWS / 2;
+  private static final long STREAM_GAP = 128;
+  private static final long ALIGNMENT = 64;
+
+  private static final ValueLayout.OfInt INT =
+      JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  final MemorySegment memory;
+  final long streamStride;
+  final long panelStride;
+  private final ElementType type;
+  private final int rows;
+  private final int columns;
+
+  private Weights(MemorySegment memory, ElementType type, int rows, int columns) {
+    this.memory = memory;
+    this.type = type;
+    this.rows = rows;
+    this.columns = columns;
+    this.streamStride = streamStride(type, columns);
+    this.panelStride = STREAMS * streamStride;
+  }
+
+  /**
+   * Takes memory for a matrix of zeros.
+   *
+   * @param arena owner of the memory
+   * @param type element type
+   * @param rows N, at least 1
+   * @param columns K, at least 1
+   * @return the matrix
+   */
+  public static Weights allocate(Arena arena, ElementType type, int rows, int columns) {
+    return new Weights(
+        arena.allocate(byteSize(type, rows, columns), ALIGNMENT), type, rows, columns);
+  }
+
+  /**
+   * Bytes {@link #allocate} takes: the plain size, rounded up to whole panels and streams.
+   *
+   * @param type element type
+   * @param rows N, at least 1
+   * @param columns K, at least 1
+   * @return bytes
+   */
+  public static long byteSize(ElementType type, int rows, int columns) {
+    if (rows < 1 || columns < 1) {
+      throw new IllegalArgumentException(
+          "weights: (" + rows + ", " + columns + "), needed at least (1, 1)");
+    }
+    return Math.multiplyExact(
+        STREAMS * streamStride(type, columns), (rows - 1L + PANEL_ROWS) / PANEL_ROWS);
+  }
+
+  private static long streamStride(ElementType type, int columns) {
+    return (columns - 1L + STREAMS) / STREAMS * lineBytes(type) + STREAM_GAP;
+  }
+
+  private static int lineBytes(ElementType type) {
+    return PANEL_ROWS * type.bytes();
+  }
+
+  /**
+   * A view of some rows, sharing the memory.
+   *
+   * @param first first row, a multiple of 32
+   * @param count number of rows, at least 1
+   * @return the view
+   */
+  public Weights rows(int first, int count) {
+    checkRows(first, count);
+    if (first % PANEL_ROWS != 0 || count < 1) {
+      throw new IllegalArgumentException(
+          "rows: %d from %d, needed at least 1 from a multiple of %d"
+              .formatted(count, first, PANEL_ROWS));
+    }
+    long bytes = byteSize(type, count, columns);
+    return new Weights(
+        memory.asSlice(first / PANEL_ROWS * panelStride, bytes), type, count, columns);
+  }
+
+  /**
+   * The element type.
+   *
+   * @return how elements are stored
+   */
+  public ElementType type() {
+    return type;
+  }
+
+  /**
+   * Output features.
+   *
+   * @return N
+   */
+  public int rows() {
+    return rows;
+  }
+
+  /**
+   * Input features.
+   *
+   * @return K
+   */
+  public int columns() {
+    return columns;
+  }
+
+  /**
+   * Memory held.
+   *
+   * @return bytes, padding included
+   */
+  public long byteSize() {
+    return memory.byteSize();
+  }
+
+  /** Number of panels. */
+  int panels() {
+    return (rows - 1 + PANEL_ROWS) / PANEL_ROWS;
+  }
+
+  /** Rows of a panel that exist. */
+  int rowsOf(int panel) {
+    return Math.min(PANEL_ROWS, rows - panel * PANEL_ROWS);
+  }
+
+  /** Byte offset of line {@code k} of a panel. */
+  long line(int panel, int k) {
+    return panel * panelStride
+        + (k % STREAMS) * streamStride
+        + (long) (k / STREAMS) * lineBytes(type);
+  }
+
+  private long element(int row, int k) {
+    int inPanel = row % PANEL_ROWS;
+    int slot = type == ElementType.F32 ? inPanel * 4 : (inPanel % HALF) * 4 + (inPanel / HALF) * 2;
+    return line(row / PANEL_ROWS, k) + slot;
+  }
+
+  /**
+   * Stores rows given in row-major order, converting to this matrix's type (nearest, ties to even).
+   * Different rows may be stored by different threads only if no panel is shared.
+   *
+   * @param firstRow first row written
+   * @param count number of rows
+   * @param source {@code count × K} little-endian elements
+   * @param sourceType their type
+   * @return index into {@code source} of an element that is, or by the conversion would be, NaN or
+   *     infinite, or −1 if there is none; rows from that element's on are then not all written
+   */
+  public long put(int firstRow, int count, MemorySegment source, ElementType sourceType) {
+    checkRows(firstRow, count);
+    return new WeightRows(this, source, sourceType).put(firstRow, count);
+  }
+
+  /**
+   * Copies rows out in row-major order and in this matrix's own type, bit for bit.
+   *
+   * @param firstRow first row read
+   * @param count number of rows
+   * @param target {@code count × K} little-endian elements, overwritten
+   */
+  public void copyRows(int firstRow, int count, MemorySegment target) {
+    checkRows(firstRow, count);
+    for (int r = 0; r < count; r++) {
+      for (int s = 0; s < Math.min(STREAMS, columns); s++) {
+        long from = element(firstRow + r, s);
+        long to = (long) r * columns + s;
+        int lines = (columns - s + STREAMS - 1) / STREAMS;
+        if (type == ElementType.F32) {
+          for (int i = 0; i < lines; i++) {
+            int bits = memory.get(INT, from + (long) i * PANEL_ROWS * 4);
+            target.set(INT, (to + (long) i * STREAMS) * 4, bits);
+          }
+        } else {
+          for (int i = 0; i < lines; i++) {
+            short bits = memory.get(SHORT, from + (long) i * PANEL_ROWS * 2);
+            target.set(SHORT, (to + (long) i * STREAMS) * 2, bits);
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * Widens one row to fp32.
+   *
+   * @param row the row
+   * @param target K floats, overwritten
+   * @param offset where in {@code target}
+   */
+  public void row(int row, float[] target, int offset) {
+    checkRows(row, 1);
+    for (int s = 0; s < Math.min(STREAMS, columns); s++) {
+      long from = element(row, s);
+      int to = offset + s;
+      int lines = (columns - s + STREAMS - 1) / STREAMS;
+      switch (type) {
+        case F32 -> {
+          for (int i = 0; i < lines; i++) {
+            target[to + i * STREAMS] = memory.get(FLOAT, from + (long) i * PANEL_ROWS * 4);
+          }
+        }
+        case F16, BF16 -> {
+          for (int i = 0; i < lines; i++) {
+            short bits = memory.get(SHORT, from + (long) i * PANEL_ROWS * 2);
+            target[to + i * STREAMS] = widen(bits, type);
+          }
+        }
+      }
+    }
+  }
+
+  private void checkRows(int first, int count) {
+    if (first < 0 || count < 0 || first > rows - count) {
+      throw new IllegalArgumentException(
+          "rows: %d from %d, the weights have %d".formatted(count, first, rows));
+    }
+  }
+
+  /** A 16-bit element as fp32; exact. */
+  static float widen(short bits, ElementType type) {
+    return type == ElementType.BF16 ? Float.intBitsToFloat(bits << 16) : Float.float16ToFloat(bits);
+  }
+
+  /**
+   * Rounds to bfloat16: nearest, ties to even; NaN stays NaN.
+   *
+   * @param value any float
+   * @return the upper 16 bits of the rounded value
+   */
+  public static short floatToBfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) (bits >>> 16 | 0x40);
+    }
+    return (short) ((bits + 0x7FFF + (bits >>> 16 & 1)) >>> 16);
+  }
+}

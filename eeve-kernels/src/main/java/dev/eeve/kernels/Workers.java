@@ -1,0 +1,64 @@
+package dev.eeve.kernels;
+
+/**
+ * One caller's handle on a {@link WorkerPool}: what every kernel takes first. It holds the buffers
+ * that kernels reuse from call to call, so it belongs to one thread at a time.
+ */
+public final class Workers implements AutoCloseable {
+  final Scratch scratch = new Scratch();
+  final Linear.PackJob packJob = new Linear.PackJob();
+  final Linear.ForwardJob linearJob = new Linear.ForwardJob();
+  final Elementwise elementwiseJob = new Elementwise();
+  final LayerNorm.ForwardJob layerNormJob = new LayerNorm.ForwardJob();
+  final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();
+
+  /** The job whose units other threads may claim. */
+  volatile Job posted;
+
+  private final WorkerPool pool;
+  private final Blocking blocking;
+
+  Workers(WorkerPool pool, Blocking blocking) {
+    this.pool = pool;
+    this.blocking = blocking;
+  }
+
+  /**
+   * Block sizes of this caller's kernels.
+   *
+   * @return the sizes
+   */
+  public Blocking blocking() {
+    return blocking;
+  }
+
+  /**
+   * Threads that share one call.
+   *
+   * @return the number, the caller included
+   */
+  public int threads() {
+    return pool.threads();
+  }
+
+  /** Runs all units of a job, here and on the pool's threads, and returns when all are done. */
+  void run(Job job, int units) {
+    if (units == 0) {
+      return;
+    }
+    job.open(units);
+    if (units > 1 && pool.threads() > 1) {
+      posted = job;
+      pool.wake(units);
+    }
+    job.help(scratch);
+    job.await();
+  }
+
+  /** Leaves the pool. */
+  @Override
+  public void close() {
+    posted = null;
+    pool.remove(this);
+  }
+}

@@ -1,0 +1,153 @@
+package dev.eeve.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import jdk.incubator.vector.VectorShape;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Once compiled, kernels allocate nothing on any thread: a vector that the JIT does not keep in a
+ * register is an object, so this finds broken inlining on any machine.
+ */
+class AllocationTest {
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final int CALLS = 20;
+
+  /** Compilation runs beside the calls; after this much time it must have caught up. */
+  private static final long PATIENCE_NANOS = 10_000_000_000L;
+
+  private final RandomData random = new RandomData(3);
+
+  private static void assumeRealVectors() {
+    assumeTrue(
+        !Simd.VECTOR || Simd.bits() <= VectorShape.preferredShape().vectorBitSize(),
+        "vectors of this length are emulated by objects here");
+  }
+
+  /** Repeats a call until a run of it allocates nothing on the caller or the pool's threads. */
+  private static void assertAllocatesNothing(String name, WorkerPool pool, Runnable call) {
+    long[] workers = threadsOf(pool);
+    long start = System.nanoTime();
+    long bytes;
+    do {
+      long before = allocated(workers);
+      long own = THREADS.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < CALLS; i++) {
+        call.run();
+      }
+      bytes = THREADS.getCurrentThreadAllocatedBytes() - own + allocated(workers) - before;
+    } while (bytes != 0 && System.nanoTime() - start < PATIENCE_NANOS);
+    assertEquals(0, bytes / (double) CALLS, name + ": bytes allocated a call");
+  }
+
+  private static long allocated(long[] threads) {
+    long bytes = 0;
+    for (long id : threads) {
+      bytes += THREADS.getThreadAllocatedBytes(id);
+    }
+    return bytes;
+  }
+
+  private static long[] threadsOf(WorkerPool pool) {
+    Set<Long> ids = ConcurrentHashMap.newKeySet();
+    try (Workers workers = pool.workers()) {
+      workers.run(
+          new Job() {
+            @Override
+            void run(int unit, Scratch scratch) {
+              ids.add(Thread.currentThread().threadId());
+              while (ids.size() < pool.threads()) {
+                Thread.onSpinWait();
+              }
+            }
+          },
+          pool.threads());
+    }
+    ids.remove(Thread.currentThread().threadId());
+    return ids.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  @ParameterizedTest
+  @EnumSource(ElementType.class)
+  void productsAllocateNothing(ElementType type) {
+    assumeRealVectors();
+    int n = 96;
+    int k = 131;
+    try (Arena arena = Arena.ofShared()) {
+      Weights weights = RandomData.weights(arena, type, n, k, random.floats(n * k, type));
+      float[] bias = new float[n];
+      for (int threads : new int[] {1, 2}) {
+        try (WorkerPool pool = new WorkerPool(threads);
+            Workers workers = pool.workers()) {
+          for (int rows : new int[] {1, 20}) {
+            FloatMatrix in = random.matrix(rows, k);
+            Linear.Product[] products = {
+              new Linear.Product(FloatMatrix.allocate(rows, n), in, weights, bias),
+              new Linear.Product(FloatMatrix.allocate(rows, n), in, weights, bias)
+            };
+            assertAllocatesNothing(
+                type + ", " + rows + " rows", pool, () -> Linear.forward(workers, products));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void theOtherKernelsAllocateNothing(int threads) {
+    assumeRealVectors();
+    int heads = 4;
+    int size = 80;
+    int width = heads * size;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(threads);
+        Workers workers = pool.workers()) {
+      KeyValueRows cache = KeyValueRows.allocate(arena, 2, size, 120);
+      FloatMatrix kv = random.matrix(20, 2 * size);
+      for (int first = 0; first < 120; first += 20) {
+        cache.put(kv, kv, first);
+      }
+      Weights table =
+          RandomData.weights(
+              arena, ElementType.BF16, 40, width, random.floats(40 * width, ElementType.BF16));
+      RotaryEmbedding rotary = new RotaryEmbedding(32, size, 10_000, 120);
+      int[] ids = new int[20];
+      Arrays.setAll(ids, i -> 2 * i);
+      float[] logits = random.floats(1000, ElementType.F32);
+      for (int rows : new int[] {1, 20}) {
+        FloatMatrix x = random.matrix(rows, width);
+        FloatMatrix y = FloatMatrix.allocate(rows, width);
+        FloatMatrix newKv = random.matrix(rows, 2 * size);
+        float[] ones = random.floats(width, ElementType.F32);
+        float[] mean = new float[rows];
+        float[] rstd = new float[rows];
+        Map<String, Runnable> calls = new TreeMap<>();
+        calls.put(
+            "LayerNorm", () -> LayerNorm.forward(workers, y, mean, rstd, x, ones, ones, 1e-5f));
+        calls.put("Gelu", () -> Gelu.forward(workers, y, x));
+        calls.put("Residual", () -> Residual.add(workers, y, x, x));
+        calls.put(
+            "CausalAttention", () -> CausalAttention.forward(workers, y, x, cache, 120 - rows));
+        calls.put("RotaryEmbedding", () -> rotary.forward(y, 120 - rows));
+        calls.put("KeyValueRows", () -> cache.put(newKv, newKv, 120 - rows));
+        calls.put("Embedding", () -> Embedding.forward(y, ids, 0, table));
+        calls.put("Argmax", () -> Argmax.of(logits, 0, 999));
+        calls.put("Softmax", () -> Softmax.forward(logits, 0, 999));
+        calls.forEach(
+            (name, call) -> assertAllocatesNothing(name + ", " + rows + " rows", pool, call));
+      }
+    }
+  }
+}

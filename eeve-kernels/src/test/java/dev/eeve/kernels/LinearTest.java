@@ -1,0 +1,178 @@
+package dev.eeve.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Tag("brief")
+class LinearTest {
+  private static final int[] SIZES = {1, 2, 15, 16, 17, 31, 33, 80, 100, 161};
+  private static final int[] ROWS = {1, 2, 3, 4, 5, 7, 12, 13, 29};
+
+  /** The documented order, written out: bias first, one fused multiply-add per feature. */
+  private static float[] reference(FloatMatrix in, float[] weight, float[] bias) {
+    int n = bias.length;
+    int k = in.columns();
+    float[] out = new float[in.rows() * n];
+    for (int r = 0; r < in.rows(); r++) {
+      for (int j = 0; j < n; j++) {
+        float sum = bias[j];
+        for (int i = 0; i < k; i++) {
+          sum = Math.fma(weight[j * k + i], in.data()[in.index(r) + i], sum);
+        }
+        out[r * n + j] = sum;
+      }
+    }
+    return out;
+  }
+
+  @ParameterizedTest
+  @EnumSource(ElementType.class)
+  void everyOutputIsTheDocumentedChainOfFusedMultiplyAdds(ElementType type) {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers(new Blocking(8, 16, 32, 64))) {
+      for (int n : SIZES) {
+        for (int k : SIZES) {
+          RandomData random = new RandomData(n * 1000L + k);
+          float[] values = random.floats(n * k, type);
+          Weights weights = RandomData.weights(arena, type, n, k, values);
+          float[] bias = random.floats(n, ElementType.F32);
+          for (int rows : ROWS) {
+            FloatMatrix in = random.matrix(rows, k);
+            Canary out = new Canary(rows, n);
+            Linear.forward(workers, new Linear.Product(out.matrix, in, weights, bias));
+            assertArrayEquals(
+                reference(in, values, bias), out.values(), type + " " + rows + "x" + k + "x" + n);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(ElementType.class)
+  void theScalarTwinGivesTheSameBits(ElementType type) {
+    try (Arena arena = Arena.ofShared()) {
+      for (int k : SIZES) {
+        RandomData random = new RandomData(k);
+        float[] values = random.floats(32 * k, type);
+        Weights weights = RandomData.weights(arena, type, 32, k, values);
+        FloatMatrix in = random.matrix(3, k);
+        float[] block = new float[32 * k];
+        ScalarProduct.widen(weights, 0, 0, k, block);
+        float[] blocked = new float[3 * 32];
+        ScalarProduct.addBlock(blocked, in, 0, k, block);
+        float[] single = new float[3 * 32];
+        for (int r = 0; r < 3; r++) {
+          ScalarProduct.addFeatures(
+              single, r * 32, in.data(), in.index(r), weights, 0, 0, k, new float[32]);
+        }
+        float[] expected = reference(in, values, new float[32]);
+        assertArrayEquals(expected, blocked);
+        assertArrayEquals(expected, single);
+      }
+    }
+  }
+
+  @Test
+  void aResultDependsOnItsOwnRowsAlone() {
+    int n = 100;
+    int k = 333;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool one = new WorkerPool(1);
+        Workers alone = one.workers()) {
+      RandomData random = new RandomData(7);
+      float[] values = random.floats(n * k, ElementType.BF16);
+      Weights weights = RandomData.weights(arena, ElementType.BF16, n, k, values);
+      float[] bias = random.floats(n, ElementType.F32);
+      FloatMatrix in = random.matrix(64, k);
+      FloatMatrix first = FloatMatrix.allocate(64, n);
+      Linear.forward(alone, new Linear.Product(first, in, weights, bias));
+      for (int threads : new int[] {1, 2, 3, 8}) {
+        try (WorkerPool pool = new WorkerPool(threads);
+            Workers workers = pool.workers(new Blocking(8, 16, 32, 64))) {
+          for (int rows : new int[] {1, 3, 5, 64}) {
+            for (int from = 0; from + rows <= 64; from += rows) {
+              FloatMatrix out = FloatMatrix.allocate(rows, n);
+              Linear.forward(workers, new Linear.Product(out, in.rows(from, rows), weights, bias));
+              assertArrayEquals(
+                  Arrays.copyOfRange(first.data(), from * n, (from + rows) * n), out.data());
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void severalProductsShareOneCall() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      RandomData random = new RandomData(3);
+      for (int rows : new int[] {1, 20}) {
+        FloatMatrix x = random.matrix(rows, 48);
+        FloatMatrix y = random.matrix(rows, 70);
+        Linear.Product[] products = new Linear.Product[5];
+        float[][] expected = new float[5][];
+        int[] sizes = {40, 7, 64, 33, 100};
+        for (int i = 0; i < 5; i++) {
+          FloatMatrix in = i < 3 ? x : y;
+          float[] values = random.floats(sizes[i] * in.columns(), ElementType.F16);
+          float[] bias = random.floats(sizes[i], ElementType.F32);
+          products[i] =
+              new Linear.Product(
+                  FloatMatrix.allocate(rows, sizes[i]),
+                  in,
+                  RandomData.weights(arena, ElementType.F16, sizes[i], in.columns(), values),
+                  bias);
+          expected[i] = reference(in, values, bias);
+        }
+        Linear.forward(workers, products);
+        for (int i = 0; i < 5; i++) {
+          assertArrayEquals(expected[i], products[i].out().data(), "product " + i);
+        }
+      }
+    }
+  }
+
+  @Test
+  void zeroRowsAreNoWork() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      Weights weights = Weights.allocate(arena, ElementType.F32, 5, 4);
+      Linear.forward(
+          workers,
+          new Linear.Product(
+              new FloatMatrix(new float[0], 0, 0, 5),
+              new FloatMatrix(new float[0], 0, 0, 4),
+              weights,
+              new float[5]));
+      assertEquals(2, workers.threads());
+    }
+  }
+
+  @Test
+  void aWrongShapeNamesTheArgument() {
+    try (Arena arena = Arena.ofShared()) {
+      Weights weights = Weights.allocate(arena, ElementType.F32, 5, 4);
+      FloatMatrix in = FloatMatrix.allocate(2, 3);
+      FloatMatrix out = FloatMatrix.allocate(2, 5);
+      Exception e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> new Linear.Product(out, in, weights, new float[5]));
+      assertTrue(e.getMessage().startsWith("in: (2, 3), needed (2, 4)"), e.getMessage());
+    }
+  }
+}
