@@ -150,7 +150,7 @@ final class VectorAttention {
     for (int from = 0; from < end; from += job.keyBlock) {
       int count = Math.min(job.keyBlock, end - from);
       copyKeys(keys, cache, keyHead, from, count);
-      copyValues(values, cache, keyHead, from, count, width);
+      copyValues(values, cache, keyHead, from, count);
       Arrays.fill(scores, 0, QUERIES * keyWidth, 0f);
       addTiles(scores, queries, keys, rows, count, size);
       softmaxBlock(job, row, rows, from, count, scratch);
@@ -205,13 +205,11 @@ final class VectorAttention {
     }
   }
 
-  /**
-   * Values as column blocks: {@code (width / COLUMNS, count, COLUMNS)}, zero past the head size.
-   */
+  /** Values as column blocks {@code (D / COLUMNS, count, COLUMNS)}, zero past the head size. */
   private static void copyValues(
-      float[] values, KeyValueRows cache, int head, int from, int count, int width) {
+      float[] values, KeyValueRows cache, int head, int from, int count) {
     int size = cache.headSize;
-    for (int c = 0; c < width; c += COLUMNS) {
+    for (int c = 0; c < size; c += COLUMNS) {
       int columns = Math.min(COLUMNS, size - c);
       for (int i = 0; i < count; i++) {
         int at = c * count + i * COLUMNS;
