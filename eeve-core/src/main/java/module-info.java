@@ -9,4 +9,5 @@ module dev.eeve {
   exports dev.eeve.generation;
   exports dev.eeve.model;
   exports dev.eeve.tokenizer;
+  exports dev.eeve.training;
 }

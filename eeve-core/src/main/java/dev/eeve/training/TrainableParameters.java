@@ -1,0 +1,168 @@
+package dev.eeve.training;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * Which rows of which parameters are trained; all else is frozen. Immutable: {@code unfreeze…}
+ * gives a larger selection, so that a stage cannot inherit a leftover of another.
+ *
+ * {@snippet :
+ * TrainableParameters own =
+ *     TrainableParameters.of(parameters)
+ *         .unfreezeRows("model.embed_tokens.weight", RowSet.from(50_295))
+ *         .unfreeze("lm_head.weight", "lm_head.bias");
+ * }
+ */
+public final class TrainableParameters {
+  private final Parameters parameters;
+
+  /** In module order; no set is empty or open. */
+  private final SequencedMap<String, RowSet> trained;
+
+  private TrainableParameters(Parameters parameters, Map<String, RowSet> trained) {
+    this.parameters = parameters;
+    LinkedHashMap<String, RowSet> ordered = new LinkedHashMap<>();
+    for (String name : parameters.names()) {
+      RowSet rows = trained.get(name);
+      if (rows != null && !rows.isEmpty()) {
+        ordered.put(name, rows);
+      }
+    }
+    this.trained = Collections.unmodifiableSequencedMap(ordered);
+  }
+
+  /**
+   * Nothing of a model: everything is frozen.
+   *
+   * @param parameters the model's
+   * @return the empty selection
+   */
+  public static TrainableParameters of(Parameters parameters) {
+    return new TrainableParameters(parameters, Map.of());
+  }
+
+  /**
+   * What axolotl's {@code unfrozen_parameters} select, read literally: what no pattern names stays
+   * frozen.
+   *
+   * @param parameters the model's
+   * @param patterns in axolotl's notation, see {@link UnfrozenPattern}
+   * @return the selection
+   * @throws IllegalArgumentException names a pattern that is malformed, matches no parameter or
+   *     gives rows that one does not have
+   */
+  public static TrainableParameters matching(Parameters parameters, List<String> patterns) {
+    return UnfrozenPattern.select(parameters, patterns);
+  }
+
+  /**
+   * This selection and all rows of some parameters.
+   *
+   * @param names in the current Hugging Face layout
+   * @return a larger selection
+   * @throws IllegalArgumentException names one that the model does not have
+   */
+  public TrainableParameters unfreeze(String... names) {
+    TrainableParameters larger = this;
+    for (String name : names) {
+      larger = larger.unfreezeRows(name, RowSet.all());
+    }
+    return larger;
+  }
+
+  /**
+   * This selection and some rows of a parameter.
+   *
+   * @param name in the current Hugging Face layout
+   * @param rows added to those already selected
+   * @return a larger selection
+   * @throws IllegalArgumentException where the model has no such parameter, or it no such row
+   */
+  public TrainableParameters unfreezeRows(String name, RowSet rows) {
+    Parameter parameter = parameters.get(name);
+    RowSet closed;
+    try {
+      closed = rows.within(parameter.rows());
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
+    }
+    Map<String, RowSet> larger = new LinkedHashMap<>(trained);
+    larger.merge(name, closed, RowSet::union);
+    return new TrainableParameters(parameters, larger);
+  }
+
+  /**
+   * The model's parameters, trained or not.
+   *
+   * @return all of them
+   */
+  public Parameters parameters() {
+    return parameters;
+  }
+
+  /**
+   * The trained rows of a parameter.
+   *
+   * @param name in the current Hugging Face layout
+   * @return empty where it is frozen; never open at its end
+   * @throws IllegalArgumentException where the model has no such parameter
+   */
+  public RowSet rows(String name) {
+    return trained.getOrDefault(parameters.get(name).name(), RowSet.none());
+  }
+
+  /**
+   * What is trained.
+   *
+   * @return rows by parameter, in module order, without frozen ones
+   */
+  public SequencedMap<String, RowSet> trained() {
+    return trained;
+  }
+
+  /**
+   * Whether nothing is trained.
+   *
+   * @return true for the empty selection
+   */
+  public boolean isEmpty() {
+    return trained.isEmpty();
+  }
+
+  /**
+   * Trained elements.
+   *
+   * @return their number, over all parameters
+   */
+  public long parameterCount() {
+    long count = 0;
+    for (Map.Entry<String, RowSet> entry : trained.entrySet()) {
+      count += (long) entry.getValue().count() * parameters.get(entry.getKey()).columns();
+    }
+    return count;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TrainableParameters selection
+        && parameters.equals(selection.parameters)
+        && trained.equals(selection.trained);
+  }
+
+  @Override
+  public int hashCode() {
+    return trained.hashCode();
+  }
+
+  /** One line for each trained parameter, in axolotl's notation. */
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder();
+    trained.forEach((name, rows) -> text.append(name).append(rows).append('\n'));
+    return text.toString();
+  }
+}
