@@ -18,10 +18,19 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Tokenizer files for tests: hand-made ones, and phi-2's rebuilt from public ranks. */
-final class TokenizerFiles {
+public final class TokenizerFiles {
   private static Path rebuilt;
 
   private TokenizerFiles() {}
+
+  /**
+   * A tokenizer of the 256 bytes, byte b being id b, for tests of other packages.
+   *
+   * @return its tokenizer.json
+   */
+  public static String bytesOnlyJson() {
+    return bytesOnly().toString();
+  }
 
   /** A tokenizer of the 256 bytes, byte b being id b, without merges or added tokens. */
   static ObjectNode bytesOnly() {
@@ -109,9 +118,9 @@ final class TokenizerFiles {
     if (rebuilt == null) {
       try {
         Path folder = Files.createTempDirectory("eeve-tokenizer");
+        folder.toFile().deleteOnExit(); // after what is named later: the last named goes first
         rebuilt = write(folder, rebuild(readRanks()));
         rebuilt.toFile().deleteOnExit();
-        folder.toFile().deleteOnExit();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
