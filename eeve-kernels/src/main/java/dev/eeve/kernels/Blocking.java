@@ -10,7 +10,7 @@ package dev.eeve.kernels;
  * @param vocabularyRows rows of the head whose logits exist at once while scoring, a multiple of 32
  */
 public record Blocking(int tokens, int keys, int depth, int vocabularyRows) {
-  private static final Blocking DEFAULTS = new Blocking(256, 64, 640, 4096);
+  private static final Blocking DEFAULTS = new Blocking(256, 64, 1280, 4096);
 
   /** Checks the multiples. */
   public Blocking {

@@ -1,5 +1,7 @@
 package dev.eeve.kernels;
 
+import java.lang.foreign.MemorySegment;
+
 /**
  * {@code out = in · Wᵀ + b}, by one row at a time while there are few (weights are read once, from
  * memory), by register tiles over packed rows when there are many. Both add the same products in
@@ -11,6 +13,12 @@ public final class Linear {
 
   /** Features per step where several single rows share a panel: it stays in the second cache. */
   private static final int SHARED_DEPTH = 2048;
+
+  /** Panels that share a tile of rows at most: their widened blocks stay in the second cache. */
+  private static final int MAX_GROUP = 4;
+
+  /** Units a thread gets at least before panels are grouped, so that all end together. */
+  private static final int UNITS_PER_THREAD = 8;
 
   private Linear() {}
 
@@ -46,10 +54,10 @@ public final class Linear {
    */
   public static void forward(Workers workers, Product... products) {
     int rows = products[0].in.rows();
-    int units = 0;
+    int panels = 0;
     for (Product product : products) {
       product.in.require("in", rows, product.in.columns());
-      units += product.weight.panels();
+      panels += product.weight.panels();
     }
     if (rows == 0) {
       return;
@@ -59,6 +67,14 @@ public final class Linear {
     job.depth = workers.blocking().depth();
     job.packed =
         Simd.VECTOR && rows >= PACKED_FROM ? workers.packJob.pack(workers, products) : null;
+    job.group =
+        job.packed == null
+            ? 1
+            : Math.clamp(panels / (UNITS_PER_THREAD * workers.threads()), 1, MAX_GROUP);
+    int units = 0;
+    for (Product product : products) {
+      units += job.units(product);
+    }
     workers.run(job, units);
     job.products = null;
   }
@@ -137,50 +153,70 @@ public final class Linear {
     }
   }
 
-  /** One unit is one panel of 32 weight rows times all input rows. */
+  /** One unit is a group of panels of 32 weight rows times all input rows. */
   static final class ForwardJob extends Job {
     private Product[] products;
     private PackJob packed;
     private int depth;
+    private int group;
+
+    /** Units of a product. */
+    private int units(Product product) {
+      return (product.weight.panels() + group - 1) / group;
+    }
 
     @Override
     void run(int unit, Scratch scratch) {
       int i = 0;
-      int panel = unit;
-      while (panel >= products[i].weight.panels()) {
-        panel -= products[i++].weight.panels();
+      int rest = unit;
+      while (rest >= units(products[i])) {
+        rest -= units(products[i++]);
       }
       Product product = products[i];
+      int first = rest * group;
+      int panels = Math.min(group, product.weight.panels() - first);
       int rows = product.in.rows();
-      int padded = Simd.VECTOR ? roundUp(rows, VectorTile.ROWS) : rows;
-      float[] sums = scratch.floats(Scratch.Use.PRODUCT, padded * Weights.PANEL_ROWS);
-      startAtBias(sums, padded, product, panel);
-      if (rows < PACKED_FROM) {
-        addSingleRows(sums, product, panel, scratch);
-      } else if (packed != null) {
-        addTiles(sums, product, i, panel, scratch);
-      } else {
-        addScalarBlocks(sums, product, panel, scratch);
+      int padded = packed == null ? rows : roundUp(rows, VectorTile.ROWS);
+      int size = padded * Weights.PANEL_ROWS;
+      float[] sums = scratch.floats(Scratch.Use.PRODUCT, panels * size);
+      for (int p = 0; p < panels; p++) {
+        startAtBias(sums, p * size, padded, product, first + p);
       }
+      if (packed != null) {
+        addTiles(sums, size, product, i, first, panels, scratch);
+        return;
+      }
+      if (rows < PACKED_FROM) {
+        addSingleRows(sums, product, first, scratch);
+      } else {
+        addScalarBlocks(sums, product, first, scratch);
+      }
+      copyOut(sums, 0, product, first, 0, rows);
+    }
+
+    private static void copyOut(
+        float[] sums, int at, Product product, int panel, int firstRow, int rows) {
+      float[] out = product.out.data();
       int valid = product.weight.rowsOf(panel);
-      for (int r = 0; r < rows; r++) {
-        System.arraycopy(
-            sums,
-            r * Weights.PANEL_ROWS,
-            product.out.data(),
-            product.out.index(r) + panel * Weights.PANEL_ROWS,
-            valid);
+      for (int r = firstRow; r < firstRow + rows; r++) {
+        int from = at + r * Weights.PANEL_ROWS;
+        int to = product.out.index(r) + panel * Weights.PANEL_ROWS;
+        if (Simd.VECTOR && valid == Weights.PANEL_ROWS) {
+          VectorTile.copyLine(sums, from, out, to);
+        } else {
+          System.arraycopy(sums, from, out, to, valid);
+        }
       }
     }
 
-    private static void startAtBias(float[] sums, int rows, Product product, int panel) {
+    private static void startAtBias(float[] sums, int at, int rows, Product product, int panel) {
       int first = panel * Weights.PANEL_ROWS;
       int valid = product.weight.rowsOf(panel);
       for (int j = 0; j < Weights.PANEL_ROWS; j++) {
-        sums[j] = j < valid ? product.bias[first + j] : 0f;
+        sums[at + j] = j < valid ? product.bias[first + j] : 0f;
       }
       for (int r = 1; r < rows; r++) {
-        System.arraycopy(sums, 0, sums, r * Weights.PANEL_ROWS, Weights.PANEL_ROWS);
+        System.arraycopy(sums, at, sums, at + r * Weights.PANEL_ROWS, Weights.PANEL_ROWS);
       }
     }
 
@@ -203,23 +239,38 @@ public final class Linear {
       }
     }
 
-    private void addTiles(float[] sums, Product product, int i, int panel, Scratch scratch) {
+    /** A tile of rows stays in the first cache while it meets the group's panels. */
+    private void addTiles(
+        float[] sums,
+        int size,
+        Product product,
+        int i,
+        int firstPanel,
+        int panels,
+        Scratch scratch) {
       int columns = product.in.columns();
-      float[] block = scratch.floats(Scratch.Use.WEIGHTS, depth * Weights.PANEL_ROWS);
+      MemorySegment blocks =
+          scratch.segment(Scratch.Use.WEIGHTS, 4L * group * depth * Weights.PANEL_ROWS);
       for (int k = 0; k < columns; k += depth) {
         int features = Math.min(depth, columns - k);
-        VectorProduct.widen(product.weight, panel, k, k + features, block);
-        for (int first = 0; first < product.in.rows(); first += VectorTile.ROWS) {
-          int in = packed.index(i, k, first, features);
-          for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
-            VectorTile.add(
-                sums,
-                first * Weights.PANEL_ROWS + c,
-                packed.buffer,
-                in,
-                block,
-                c * features,
-                features);
+        long block = 4L * features * Weights.PANEL_ROWS;
+        for (int p = 0; p < panels; p++) {
+          VectorProduct.widen(product.weight, firstPanel + p, k, k + features, blocks, p * block);
+        }
+        for (int row = 0; row < product.in.rows(); row += VectorTile.ROWS) {
+          int in = packed.index(i, k, row, features);
+          for (int p = 0; p < panels; p++) {
+            int out = p * size + row * Weights.PANEL_ROWS;
+            for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
+              long from = p * block + 4L * c * features;
+              VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features);
+            }
+          }
+          if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
+            int count = Math.min(VectorTile.ROWS, product.in.rows() - row);
+            for (int p = 0; p < panels; p++) {
+              copyOut(sums, p * size, product, firstPanel + p, row, count);
+            }
           }
         }
       }

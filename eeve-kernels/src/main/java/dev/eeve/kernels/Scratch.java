@@ -1,8 +1,17 @@
 package dev.eeve.kernels;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
 /** Buffers of one thread, grown on first need and kept, so that calls allocate nothing. */
-final class Scratch {
+final class Scratch implements AutoCloseable {
+  private static final int ALIGNMENT = 64;
+
   private final float[][] buffers = new float[Use.values().length][0];
+  private final OffHeap[] segments = new OffHeap[Use.values().length];
+
+  /** Memory that starts where a cache line does, which no array on the heap is sure to. */
+  private record OffHeap(Arena arena, MemorySegment memory) {}
 
   /** What a buffer is for; one thread may use each of them at the same time. */
   enum Use {
@@ -27,5 +36,31 @@ final class Scratch {
       buffers[use.ordinal()] = buffer;
     }
     return buffer;
+  }
+
+  /** At least {@code bytes} bytes of unknown content, off-heap. */
+  MemorySegment segment(Use use, long bytes) {
+    OffHeap held = segments[use.ordinal()];
+    if (held == null || held.memory.byteSize() < bytes) {
+      if (held != null) {
+        segments[use.ordinal()] = null;
+        held.arena.close();
+      }
+      Arena arena = Arena.ofShared(); // whoever closes the pool may be another thread
+      held = new OffHeap(arena, arena.allocate(bytes, ALIGNMENT));
+      segments[use.ordinal()] = held;
+    }
+    return held.memory;
+  }
+
+  /** Frees what is off-heap. */
+  @Override
+  public void close() {
+    for (int i = 0; i < segments.length; i++) {
+      if (segments[i] != null) {
+        segments[i].arena.close();
+        segments[i] = null;
+      }
+    }
   }
 }

@@ -136,8 +136,8 @@ final class VectorAttention {
     int width = roundUp(size, STRIDE);
     int keyWidth = roundUp(job.keyBlock, STRIDE);
     float[] queries = scratch.floats(Use.QUERIES, QUERIES * size);
-    float[] keys = scratch.floats(Use.KEYS, keyWidth * size);
-    float[] values = scratch.floats(Use.VALUES, width * job.keyBlock);
+    MemorySegment keys = scratch.segment(Use.KEYS, 4L * keyWidth * size);
+    MemorySegment values = scratch.segment(Use.VALUES, 4L * width * job.keyBlock);
     float[] scores = scratch.floats(Use.SCORES, QUERIES * keyWidth);
     float[] probabilities = scratch.floats(Use.PROBABILITIES, QUERIES * job.keyBlock);
     float[] result = scratch.floats(Use.OUTPUT, QUERIES * width);
@@ -171,10 +171,10 @@ final class VectorAttention {
 
   /** {@code out += in · block} for packed rows and column blocks of {@code features} lines. */
   private static void addTiles(
-      float[] out, float[] in, float[] block, int rows, int columns, int features) {
+      float[] out, float[] in, MemorySegment block, int rows, int columns, int features) {
     for (int r = 0; r < rows; r += ROWS) {
       for (int c = 0; c < columns; c += COLUMNS) {
-        VectorTile.add(out, index(r, c), in, r * features, block, c * features, features);
+        VectorTile.add(out, index(r, c), in, r * features, block, 4L * c * features, features);
       }
     }
   }
@@ -193,29 +193,37 @@ final class VectorAttention {
   }
 
   /** Keys as column blocks: {@code (keyWidth / COLUMNS, D, COLUMNS)}. */
-  private static void copyKeys(float[] keys, KeyValueRows cache, int head, int from, int count) {
+  private static void copyKeys(
+      MemorySegment keys, KeyValueRows cache, int head, int from, int count) {
     int size = cache.headSize;
     for (int i = 0; i < roundUp(count, KeyValueRows.KEY_BLOCK); i += LANES) {
       long key = cache.key(head, from + i, 0);
-      int at = i / COLUMNS * COLUMNS * size + i % COLUMNS;
+      long at = 4L * (i / COLUMNS * COLUMNS * size + i % COLUMNS);
       for (int d = 0; d < size; d++) {
         FloatVector.fromMemorySegment(FLOATS, cache.keys, key + (long) d * KEY_LINE, ORDER)
-            .intoArray(keys, at + d * COLUMNS);
+            .intoMemorySegment(keys, at + (long) d * VectorTile.LINE, ORDER);
       }
     }
   }
 
   /** Values as column blocks {@code (D / COLUMNS, count, COLUMNS)}, zero past the head size. */
   private static void copyValues(
-      float[] values, KeyValueRows cache, int head, int from, int count) {
+      MemorySegment values, KeyValueRows cache, int head, int from, int count) {
     int size = cache.headSize;
     for (int c = 0; c < size; c += COLUMNS) {
       int columns = Math.min(COLUMNS, size - c);
+      int bound = FLOATS.loopBound(columns);
       for (int i = 0; i < count; i++) {
-        int at = c * count + i * COLUMNS;
+        long at = 4L * (c * count + i * COLUMNS);
         long value = cache.value(head, from + i) + c * 4L;
-        MemorySegment.copy(cache.values, KeyValueRows.FLOAT, value, values, at, columns);
-        Arrays.fill(values, at + columns, at + COLUMNS, 0f);
+        for (int j = 0; j < bound; j += LANES) {
+          FloatVector.fromMemorySegment(FLOATS, cache.values, value + j * 4L, ORDER)
+              .intoMemorySegment(values, at + j * 4L, ORDER);
+        }
+        for (int j = bound; j < COLUMNS; j++) {
+          float v = j < columns ? cache.values.get(KeyValueRows.FLOAT, value + j * 4L) : 0f;
+          values.set(KeyValueRows.FLOAT, at + j * 4L, v);
+        }
       }
     }
   }

@@ -85,16 +85,38 @@ final class VectorProduct {
 
   /**
    * Widens lines {@code from … to} of a panel into the column blocks a {@link VectorTile} reads:
-   * {@code target (32 / COLUMNS, to − from, COLUMNS)}, overwritten.
+   * {@code target (32 / COLUMNS, to − from, COLUMNS)} from byte {@code targetAt}, overwritten.
    *
    * @param from a multiple of 4
    */
-  static void widen(Weights weight, int panel, int from, int to, float[] target) {
-    long at = weight.line(panel, from);
-    switch (weight.type()) {
-      case F32 -> widenF32(target, weight.memory, at, weight.streamStride, to - from);
-      case BF16 -> widenBf16(target, weight.memory, at, weight.streamStride, to - from);
-      case F16 -> widenF16(target, weight.memory, at, weight.streamStride, to - from);
+  static void widen(
+      Weights weight, int panel, int from, int to, MemorySegment target, long targetAt) {
+    MemorySegment w = weight.memory;
+    ElementType type = weight.type();
+    int features = to - from;
+    int quads = features / Weights.STREAMS;
+    long stream = weight.streamStride;
+    long line = weight.line(panel, from);
+    long at = targetAt;
+    for (int i = 0; i < quads; i++, line += Weights.PANEL_ROWS * type.bytes()) {
+      widenLine(type, target, at, features, w, line);
+      widenLine(type, target, at + VectorTile.LINE, features, w, line + stream);
+      widenLine(type, target, at + 2 * VectorTile.LINE, features, w, line + 2 * stream);
+      widenLine(type, target, at + 3 * VectorTile.LINE, features, w, line + 3 * stream);
+      at += Weights.STREAMS * VectorTile.LINE;
+    }
+    for (int k = quads * Weights.STREAMS; k < features; k++, line += stream) {
+      widenLine(type, target, at, features, w, line);
+      at += VectorTile.LINE;
+    }
+  }
+
+  private static void widenLine(
+      ElementType type, MemorySegment target, long at, int features, MemorySegment w, long line) {
+    switch (type) {
+      case F32 -> widenF32(target, at, features, w, line);
+      case BF16 -> widenBf16(target, at, features, w, line);
+      case F16 -> widenF16(target, at, features, w, line);
     }
   }
 
@@ -454,67 +476,44 @@ final class VectorProduct {
     y1.intoArray(y, at + HALF);
   }
 
+  /** Where column {@code c} of a line that starts at {@code at} stands in the column blocks. */
+  private static long column(long at, int c, int features) {
+    return at + c / TILE_COLUMNS * (long) features * VectorTile.LINE + c % TILE_COLUMNS * 4;
+  }
+
   private static void widenF32(
-      float[] target, MemorySegment w, long panel, long stream, int features) {
-    for (int k = 0; k < features; k++) {
-      long line = panel + (k & 3) * stream + (long) (k >> 2) * 128;
-      for (int c = 0; c < ROWS; c += LANES) {
-        FloatVector.fromMemorySegment(FLOATS, w, line + c * 4L, ORDER)
-            .intoArray(
-                target,
-                c / TILE_COLUMNS * TILE_COLUMNS * features + k * TILE_COLUMNS + c % TILE_COLUMNS);
-      }
+      MemorySegment target, long at, int features, MemorySegment w, long line) {
+    for (int c = 0; c < ROWS; c += LANES) {
+      FloatVector.fromMemorySegment(FLOATS, w, line + c * 4L, ORDER)
+          .intoMemorySegment(target, column(at, c, features), ORDER);
     }
   }
 
   private static void widenBf16(
-      float[] target, MemorySegment w, long panel, long stream, int features) {
-    for (int k = 0; k < features; k++) {
-      long line = panel + (k & 3) * stream + (long) (k >> 2) * 64;
-      for (int c = 0; c < HALF; c += LANES) {
-        IntVector v = IntVector.fromMemorySegment(INTS, w, line + c * 4L, ORDER);
-        v.lanewise(VectorOperators.LSHL, 16)
-            .reinterpretAsFloats()
-            .intoArray(
-                target,
-                c / TILE_COLUMNS * TILE_COLUMNS * features + k * TILE_COLUMNS + c % TILE_COLUMNS);
-        int high = HALF + c;
-        v.and(0xFFFF0000)
-            .reinterpretAsFloats()
-            .intoArray(
-                target,
-                high / TILE_COLUMNS * TILE_COLUMNS * features
-                    + k * TILE_COLUMNS
-                    + high % TILE_COLUMNS);
-      }
+      MemorySegment target, long at, int features, MemorySegment w, long line) {
+    for (int c = 0; c < HALF; c += LANES) {
+      IntVector v = IntVector.fromMemorySegment(INTS, w, line + c * 4L, ORDER);
+      v.lanewise(VectorOperators.LSHL, 16)
+          .intoMemorySegment(target, column(at, c, features), ORDER);
+      v.and(0xFFFF0000).intoMemorySegment(target, column(at, HALF + c, features), ORDER);
     }
   }
 
   private static void widenF16(
-      float[] target, MemorySegment w, long panel, long stream, int features) {
-    for (int k = 0; k < features; k++) {
-      long line = panel + (k & 3) * stream + (long) (k >> 2) * 64;
-      for (int c = 0; c < HALF; c += LANES) {
-        IntVector v = IntVector.fromMemorySegment(INTS, w, line + c * 4L, ORDER);
-        v.lanewise(VectorOperators.LSHL, 16)
-            .lanewise(VectorOperators.ASHR, 3)
-            .and(F16_BITS)
-            .reinterpretAsFloats()
-            .mul(F16_SCALE)
-            .intoArray(
-                target,
-                c / TILE_COLUMNS * TILE_COLUMNS * features + k * TILE_COLUMNS + c % TILE_COLUMNS);
-        int high = HALF + c;
-        v.lanewise(VectorOperators.ASHR, 3)
-            .and(F16_BITS)
-            .reinterpretAsFloats()
-            .mul(F16_SCALE)
-            .intoArray(
-                target,
-                high / TILE_COLUMNS * TILE_COLUMNS * features
-                    + k * TILE_COLUMNS
-                    + high % TILE_COLUMNS);
-      }
+      MemorySegment target, long at, int features, MemorySegment w, long line) {
+    for (int c = 0; c < HALF; c += LANES) {
+      IntVector v = IntVector.fromMemorySegment(INTS, w, line + c * 4L, ORDER);
+      v.lanewise(VectorOperators.LSHL, 16)
+          .lanewise(VectorOperators.ASHR, 3)
+          .and(F16_BITS)
+          .reinterpretAsFloats()
+          .mul(F16_SCALE)
+          .intoMemorySegment(target, column(at, c, features), ORDER);
+      v.lanewise(VectorOperators.ASHR, 3)
+          .and(F16_BITS)
+          .reinterpretAsFloats()
+          .mul(F16_SCALE)
+          .intoMemorySegment(target, column(at, HALF + c, features), ORDER);
     }
   }
 }

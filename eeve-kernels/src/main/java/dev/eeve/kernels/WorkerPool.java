@@ -131,6 +131,7 @@ public final class WorkerPool implements AutoCloseable {
           patience = System.nanoTime() + SPIN_NANOS;
         }
       }
+      scratch.close();
     }
 
     private boolean helpSomeone() {

@@ -60,5 +60,6 @@ public final class Workers implements AutoCloseable {
   public void close() {
     posted = null;
     pool.remove(this);
+    scratch.close();
   }
 }
