@@ -80,6 +80,94 @@ public final class Linear {
   }
 
   /**
+   * One product of a backward pass towards the inputs.
+   *
+   * @param dOut (R, N), read
+   * @param weight (N, K), read
+   */
+  public record InputGradient(FloatMatrix dOut, Weights weight) {
+    /** Checks the shapes. */
+    public InputGradient {
+      dOut.require("dOut", dOut.rows(), weight.rows());
+    }
+  }
+
+  /**
+   * {@code dIn = Σ dOut · W} over all parts: what several layers that read one input, or the rows
+   * of one layer, send back to it.
+   *
+   * <p>Each element is a chain of fused multiply-adds in fp32 that starts at 0 and goes through the
+   * parts, and through the output features of each, in order.
+   *
+   * @param workers the caller's threads
+   * @param dIn (R, K), overwritten
+   * @param parts at least one
+   */
+  public static void backwardInput(Workers workers, FloatMatrix dIn, InputGradient... parts) {
+    for (InputGradient part : parts) {
+      part.dOut.require("dOut", dIn.rows(), part.weight.rows());
+      dIn.require("dIn", dIn.rows(), part.weight.columns());
+    }
+    if (dIn.rows() > 0) {
+      workers.linearInputJob.run(workers, dIn, parts);
+    }
+  }
+
+  /**
+   * One product of a backward pass towards the weights.
+   *
+   * @param dWeight (N, K), F32, added to: the rows that train and no others
+   * @param dOut (R, N), read
+   * @param in (R, K), read
+   */
+  public record WeightGradient(Weights dWeight, FloatMatrix dOut, FloatMatrix in) {
+    /** Checks the shapes and the type. */
+    public WeightGradient {
+      dOut.require("dOut", in.rows(), dWeight.rows());
+      in.require("in", in.rows(), dWeight.columns());
+      if (dWeight.type() != ElementType.F32) {
+        throw new IllegalArgumentException(
+            "dWeight: " + dWeight.type() + ", needed " + ElementType.F32);
+      }
+    }
+  }
+
+  /**
+   * {@code dW += dOutᵀ · in} for each part; neighbours with the same {@code in} share its packing.
+   *
+   * <p>Each element is a chain of fused multiply-adds in fp32 that starts at what is there and goes
+   * through the token rows in order.
+   *
+   * @param workers the caller's threads
+   * @param parts what to compute; all with the same number of token rows
+   */
+  public static void backwardWeight(Workers workers, WeightGradient... parts) {
+    for (WeightGradient part : parts) {
+      part.in.require("in", parts[0].in.rows(), part.in.columns());
+    }
+    if (parts.length > 0 && parts[0].in.rows() > 0) {
+      workers.linearWeightJob.run(workers, parts);
+    }
+  }
+
+  /**
+   * {@code db += Σ dOut} over the token rows, in order, for some of the output features.
+   *
+   * @param workers the caller's threads
+   * @param dBias the gradients of features {@code first … first + dBias.length}, added to
+   * @param dOut (R, N), read
+   * @param first the first feature
+   */
+  public static void backwardBias(Workers workers, float[] dBias, FloatMatrix dOut, int first) {
+    if (first < 0 || first > dOut.columns() - dBias.length) {
+      throw new IllegalArgumentException(
+          "dBias: (%d) from %d, dOut has %d columns"
+              .formatted(dBias.length, first, dOut.columns()));
+    }
+    workers.columnSumJob.run(workers, dBias, dOut, first);
+  }
+
+  /**
    * Packs rows for tiles: for each block of features, for each tile, feature by feature, the tile's
    * rows side by side. So the tiles of a block of features are read front to back.
    */

@@ -25,6 +25,7 @@ final class Scratch implements AutoCloseable {
     OUTPUT,
     RUNNING,
     LINE,
+    LINES,
     SUMS
   }
 

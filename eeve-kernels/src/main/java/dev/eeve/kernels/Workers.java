@@ -8,6 +8,11 @@ public final class Workers implements AutoCloseable {
   final Scratch scratch = new Scratch();
   final Linear.PackJob packJob = new Linear.PackJob();
   final Linear.ForwardJob linearJob = new Linear.ForwardJob();
+  final PackRowsJob packRowsJob = new PackRowsJob();
+  final LinearInputJob linearInputJob = new LinearInputJob();
+  final PackColumnsJob packColumnsJob = new PackColumnsJob();
+  final LinearWeightJob linearWeightJob = new LinearWeightJob();
+  final ColumnSumJob columnSumJob = new ColumnSumJob();
   final Elementwise elementwiseJob = new Elementwise();
   final LayerNorm.ForwardJob layerNormJob = new LayerNorm.ForwardJob();
   final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();

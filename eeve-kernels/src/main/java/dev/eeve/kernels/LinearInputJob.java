@@ -1,0 +1,149 @@
+package dev.eeve.kernels;
+
+import dev.eeve.kernels.Scratch.Use;
+import java.util.Arrays;
+
+/**
+ * {@code dIn = Σ dOut · W}: one unit is a group of blocks of 32 input features times all token
+ * rows. Panels are widened and turned once per unit, so that their rows are the features of a
+ * {@link VectorTile}.
+ */
+final class LinearInputJob extends Job {
+  private static final int ROWS = Weights.PANEL_ROWS;
+
+  /** Blocks that share a packed tile of rows at most: their weights stay in the second cache. */
+  private static final int MAX_GROUP = 4;
+
+  /** Units a thread gets at least before blocks are grouped, so that all end together. */
+  private static final int UNITS_PER_THREAD = 8;
+
+  private FloatMatrix dIn;
+  private Linear.InputGradient[] parts;
+  private PackRowsJob packed;
+  private int depth;
+  private int group;
+
+  void run(Workers workers, FloatMatrix dIn, Linear.InputGradient[] parts) {
+    this.dIn = dIn;
+    this.parts = parts;
+    depth = Math.max(ROWS, workers.blocking().depth() / ROWS * ROWS);
+    packed = null;
+    if (Simd.VECTOR) {
+      packed = workers.packRowsJob;
+      packed.begin(parts.length);
+      for (int i = 0; i < parts.length; i++) {
+        packed.set(i, parts[i].dOut());
+      }
+      packed.pack(workers, depth);
+    }
+    int blocks = (dIn.columns() + ROWS - 1) / ROWS;
+    group = Math.clamp(blocks / (UNITS_PER_THREAD * workers.threads()), 1, MAX_GROUP);
+    workers.run(this, (blocks + group - 1) / group);
+    this.dIn = null;
+    this.parts = null;
+  }
+
+  @Override
+  void run(int unit, Scratch scratch) {
+    int first = unit * group * ROWS;
+    int blocks = Math.min(group, (dIn.columns() - first + ROWS - 1) / ROWS);
+    int tile = packed == null ? 1 : VectorTile.ROWS;
+    int padded = (dIn.rows() + tile - 1) / tile * tile;
+    float[] sums = scratch.floats(Use.PRODUCT, blocks * padded * ROWS);
+    Arrays.fill(sums, 0, blocks * padded * ROWS, 0f);
+    for (int i = 0; i < parts.length; i++) {
+      int features = parts[i].weight().rows();
+      for (int n = 0; n < features; n += depth) {
+        int count = Math.min(depth, features - n);
+        if (packed == null) {
+          addScalar(sums, i, first, n, count, blocks, scratch);
+        } else {
+          addTiles(sums, padded, i, first, n, count, blocks, scratch);
+        }
+      }
+    }
+    for (int r = 0; r < dIn.rows(); r++) {
+      for (int b = 0; b < blocks; b++) {
+        int column = first + b * ROWS;
+        System.arraycopy(
+            sums,
+            (b * padded + r) * ROWS,
+            dIn.data(),
+            dIn.index(r) + column,
+            Math.min(ROWS, dIn.columns() - column));
+      }
+    }
+  }
+
+  private void addTiles(
+      float[] sums, int padded, int i, int first, int n, int count, int blocks, Scratch scratch) {
+    int size = depth * ROWS;
+    float[] turned = scratch.floats(Use.WEIGHTS, group * size);
+    for (int b = 0; b < blocks; b++) {
+      turn(turned, b * size, parts[i].weight(), first + b * ROWS, n, count, scratch);
+    }
+    for (int row = 0; row < dIn.rows(); row += VectorTile.ROWS) {
+      int in = packed.index(i, n, row, count);
+      for (int b = 0; b < blocks; b++) {
+        int out = (b * padded + row) * ROWS;
+        for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
+          VectorTile.add(sums, out + c, packed.buffer, in, turned, b * size + c * depth, count);
+        }
+      }
+    }
+  }
+
+  /** Rows {@code n … n + count} of 32 columns, as {@code (32 / COLUMNS, depth, COLUMNS)}. */
+  private void turn(
+      float[] turned, int at, Weights weight, int column, int n, int count, Scratch scratch) {
+    float[] lines = scratch.floats(Use.LINES, ROWS * ROWS);
+    int columns = Math.min(ROWS, weight.columns() - column);
+    int stride = VectorTile.COLUMNS;
+    for (int r = 0; r < count; r += ROWS) {
+      int panel = (n + r) / ROWS;
+      VectorProduct.widen(weight, panel, column, column + columns, lines);
+      if (columns == ROWS) {
+        VectorTranspose.panel(turned, at + r * stride, depth * stride, lines);
+        continue;
+      }
+      for (int j = 0; j < ROWS; j++) {
+        for (int k = 0; k < ROWS; k++) {
+          int from = (j / stride * columns + k) * stride + j % stride;
+          int to = at + k / stride * depth * stride + (r + j) * stride + k % stride;
+          turned[to] = k < columns ? lines[from] : 0f;
+        }
+      }
+    }
+  }
+
+  private void addScalar(
+      float[] sums, int i, int first, int n, int count, int blocks, Scratch scratch) {
+    float[] lines = scratch.floats(Use.LINES, ROWS * ROWS);
+    float[] turned = scratch.floats(Use.WEIGHTS, depth * ROWS);
+    FloatMatrix dOut = parts[i].dOut();
+    for (int b = 0; b < blocks; b++) {
+      int column = first + b * ROWS;
+      int columns = Math.min(ROWS, dIn.columns() - column);
+      for (int r = 0; r < count; r += ROWS) {
+        ScalarProduct.widen(parts[i].weight(), (n + r) / ROWS, column, column + columns, lines);
+        for (int j = 0; j < Math.min(ROWS, count - r); j++) {
+          for (int k = 0; k < ROWS; k++) {
+            turned[(r + j) * ROWS + k] = k < columns ? lines[k * ROWS + j] : 0f;
+          }
+        }
+      }
+      for (int r = 0; r < dIn.rows(); r++) {
+        addRow(sums, (b * dIn.rows() + r) * ROWS, dOut.data(), dOut.index(r) + n, count, turned);
+      }
+    }
+  }
+
+  /** The specification: one fused multiply-add per output feature, in order. */
+  private static void addRow(float[] sums, int at, float[] dOut, int from, int n, float[] weight) {
+    for (int j = 0; j < n; j++) {
+      for (int k = 0; k < ROWS; k++) {
+        sums[at + k] = Math.fma(weight[j * ROWS + k], dOut[from + j], sums[at + k]);
+      }
+    }
+  }
+}

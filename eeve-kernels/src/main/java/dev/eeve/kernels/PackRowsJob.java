@@ -1,0 +1,76 @@
+package dev.eeve.kernels;
+
+/**
+ * Packs rows of matrices as the broadcast operand of {@link VectorTile}: for each block of columns,
+ * for each tile, column by column, the tile's rows side by side. Rows past the last are zero.
+ */
+final class PackRowsJob extends Job {
+  float[] buffer = {};
+  private FloatMatrix[] matrices = {};
+  private int[] starts = {};
+  private int count;
+  private int tiles;
+  private int depth;
+
+  /** Makes room for {@code count} matrices; {@link #set} gives them. */
+  void begin(int count) {
+    this.count = count;
+    if (matrices.length < count) {
+      matrices = new FloatMatrix[count];
+      starts = new int[count];
+    }
+  }
+
+  void set(int i, FloatMatrix matrix) {
+    matrices[i] = matrix;
+  }
+
+  /** Packs all matrices, which have equally many rows, in blocks of {@code depth} columns. */
+  void pack(Workers workers, int depth) {
+    this.depth = depth;
+    tiles = (matrices[0].rows() + VectorTile.ROWS - 1) / VectorTile.ROWS;
+    int size = 0;
+    for (int i = 0; i < count; i++) {
+      starts[i] = size;
+      size =
+          Math.addExact(size, Math.multiplyExact(tiles * VectorTile.ROWS, matrices[i].columns()));
+    }
+    if (buffer.length < size) {
+      buffer = new float[size];
+    }
+    workers.run(this, tiles * count);
+    for (int i = 0; i < count; i++) {
+      matrices[i] = null;
+    }
+  }
+
+  @Override
+  void run(int unit, Scratch scratch) {
+    FloatMatrix matrix = matrices[unit / tiles];
+    int first = unit % tiles * VectorTile.ROWS;
+    for (int k = 0; k < matrix.columns(); k += depth) {
+      int features = Math.min(depth, matrix.columns() - k);
+      int at = index(unit / tiles, k, first, features);
+      for (int r = 0; r < VectorTile.ROWS; r++) {
+        if (first + r < matrix.rows()) {
+          packRow(matrix.data(), matrix.index(first + r) + k, features, buffer, at + r);
+        } else {
+          for (int f = 0; f < features; f++) {
+            buffer[at + r + f * VectorTile.ROWS] = 0f;
+          }
+        }
+      }
+    }
+  }
+
+  private static void packRow(float[] row, int from, int features, float[] buffer, int at) {
+    for (int f = 0; f < features; f++) {
+      buffer[at + f * VectorTile.ROWS] = row[from + f];
+    }
+  }
+
+  /** Where the tile of row {@code first} starts for a block of columns from {@code k} on. */
+  int index(int matrix, int k, int first, int features) {
+    return starts[matrix] + k * tiles * VectorTile.ROWS + first * features;
+  }
+}
