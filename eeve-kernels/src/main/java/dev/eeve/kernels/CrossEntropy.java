@@ -77,6 +77,73 @@ public final class CrossEntropy {
     }
   }
 
+  /** A target that does not count. */
+  public static final int IGNORED = -100;
+
+  /**
+   * {@code losses[r] = −log softmax(logits[r])[targets[r]]}. The vocabulary may be cut into pieces
+   * that stand side by side. The sum runs in 8 partial sums in double, column i in sum i mod 8,
+   * then added pairwise, so that it does not depend on the pieces.
+   *
+   * @param workers the caller's threads
+   * @param losses R losses from {@code offset}, overwritten
+   * @param offset where in {@code losses} and {@code targets}
+   * @param targets R ids from {@code offset}, each in 0 … V − 1
+   * @param logits (R, V₁), (R, V₂) and so on, V in all; overwritten with anything
+   */
+  public static void forward(
+      Workers workers, double[] losses, int offset, int[] targets, FloatMatrix... logits) {
+    run(workers, losses, offset, targets, Float.NaN, false, logits);
+  }
+
+  /**
+   * {@link #forward}, and the logits replaced by the gradient of {@code scale · Σ losses}: {@code
+   * scale · (softmax(logits[r]) − 1 at the target)}.
+   *
+   * @param workers the caller's threads
+   * @param losses R losses from {@code offset}, overwritten
+   * @param offset where in {@code losses} and {@code targets}
+   * @param targets R ids from {@code offset}, each in 0 … V − 1
+   * @param scale factor of the gradient
+   * @param logits (R, V₁), (R, V₂) and so on, V in all; overwritten with their gradients
+   */
+  public static void forwardBackward(
+      Workers workers,
+      double[] losses,
+      int offset,
+      int[] targets,
+      float scale,
+      FloatMatrix... logits) {
+    run(workers, losses, offset, targets, scale, true, logits);
+  }
+
+  private static void run(
+      Workers workers,
+      double[] losses,
+      int offset,
+      int[] targets,
+      float scale,
+      boolean backward,
+      FloatMatrix... logits) {
+    int rows = logits[0].rows();
+    int columns = 0;
+    for (FloatMatrix piece : logits) {
+      piece.require("logits", rows, piece.columns());
+      columns += piece.columns();
+    }
+    if (offset < 0 || offset + rows > losses.length) {
+      throw new IllegalArgumentException(
+          "losses: (%d), needed %d from %d".formatted(losses.length, rows, offset));
+    }
+    for (int i = offset; i < offset + rows; i++) {
+      if (targets[i] < 0 || targets[i] >= columns) {
+        throw new IllegalArgumentException(
+            "targets: %d at %d, needed 0 to %d".formatted(targets[i], i, columns - 1));
+      }
+    }
+    workers.crossEntropyJob.run(workers, losses, offset, targets, scale, backward, logits);
+  }
+
   /** {@code Σ e^(x − max)} in index order; the values are overwritten. */
   static double sumOfExponentials(float[] values, int at, int count, float max) {
     int done = Simd.VECTOR ? VectorElementwise.expMinus(values, at, count, max) : 0;

@@ -7,6 +7,7 @@ final class Elementwise extends Job {
   /** What is computed. */
   enum Operation {
     GELU,
+    GELU_BACKWARD,
     ADD_TWO
   }
 
@@ -40,6 +41,17 @@ final class Elementwise extends Job {
             a.data(),
             a.offset() + from + done,
             count - done);
+      }
+      case GELU_BACKWARD -> {
+        int to = out.offset() + from;
+        int da = a.offset() + from;
+        int x = b.offset() + from;
+        int done =
+            Simd.VECTOR
+                ? VectorElementwise.geluBackward(out.data(), to, a.data(), da, b.data(), x, count)
+                : 0;
+        Gelu.scalarBackward(
+            out.data(), to + done, a.data(), da + done, b.data(), x + done, count - done);
       }
       case ADD_TWO -> {
         float[] sum = out.data();

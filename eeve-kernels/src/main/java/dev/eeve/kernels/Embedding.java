@@ -23,4 +23,75 @@ public final class Embedding {
       weight.row(id, out.data(), out.index(r));
     }
   }
+
+  /**
+   * {@code dWeight[ids[r] − firstRow] += dOut[r]}, in the order of r; ids outside the trained rows
+   * are passed over.
+   *
+   * @param workers the caller's threads
+   * @param dWeight (N, C), F32, added to: the gradient of rows {@code firstRow … firstRow + N}
+   * @param firstRow the first row that trains
+   * @param dOut (R, C), read
+   * @param ids R ids from {@code idsOffset}
+   * @param idsOffset index of the first id
+   */
+  public static void backward(
+      Workers workers,
+      Weights dWeight,
+      int firstRow,
+      FloatMatrix dOut,
+      int[] ids,
+      int idsOffset) {
+    dOut.require("dOut", dOut.rows(), dWeight.columns());
+    if (dWeight.type() != ElementType.F32) {
+      throw new IllegalArgumentException(
+          "dWeight: " + dWeight.type() + ", needed " + ElementType.F32);
+    }
+    if (idsOffset < 0 || idsOffset > ids.length - dOut.rows()) {
+      throw new IllegalArgumentException(
+          "ids: %d from %d, needed %d".formatted(ids.length, idsOffset, dOut.rows()));
+    }
+    workers.embeddingBackwardJob.run(workers, dWeight, firstRow, dOut, ids, idsOffset);
+  }
+
+  /** One unit is a stretch of columns, over all rows in order. */
+  static final class BackwardJob extends Job {
+    private static final int COLUMNS = 256;
+
+    private Weights dWeight;
+    private int firstRow;
+    private FloatMatrix dOut;
+    private int[] ids;
+    private int idsOffset;
+
+    void run(
+        Workers workers,
+        Weights dWeight,
+        int firstRow,
+        FloatMatrix dOut,
+        int[] ids,
+        int idsOffset) {
+      this.dWeight = dWeight;
+      this.firstRow = firstRow;
+      this.dOut = dOut;
+      this.ids = ids;
+      this.idsOffset = idsOffset;
+      workers.run(this, (dOut.columns() + COLUMNS - 1) / COLUMNS);
+      this.dWeight = null;
+      this.dOut = null;
+      this.ids = null;
+    }
+
+    @Override
+    void run(int unit, Scratch scratch) {
+      int from = unit * COLUMNS;
+      int to = Math.min(dOut.columns(), from + COLUMNS);
+      for (int r = 0; r < dOut.rows(); r++) {
+        int row = ids[idsOffset + r] - firstRow;
+        if (row >= 0 && row < dWeight.rows()) {
+          dWeight.addToRow(row, dOut.data(), dOut.index(r), from, to);
+        }
+      }
+    }
+  }
 }

@@ -26,6 +26,35 @@ public final class Gelu {
     workers.elementwiseJob.run(workers, Elementwise.Operation.GELU, out, in, in);
   }
 
+  /**
+   * {@code dIn = dOut · gelu′(in)}: with {@code σ = 1 / (1 + e^t)}, the forward's {@code t} and its
+   * exponential, {@code gelu′ = σ − x σ (1 − σ) t′}.
+   *
+   * @param workers the caller's threads
+   * @param dIn (R, F), overwritten; may be {@code dOut}
+   * @param dOut (R, F), read
+   * @param in (R, F), the forward's input, read
+   */
+  public static void backward(
+      Workers workers, FloatMatrix dIn, FloatMatrix dOut, FloatMatrix in) {
+    dOut.require("dOut", dIn.rows(), dIn.columns());
+    in.require("in", dIn.rows(), dIn.columns());
+    workers.elementwiseJob.run(workers, Elementwise.Operation.GELU_BACKWARD, dIn, dOut, in);
+  }
+
+  static void scalarBackward(
+      float[] dIn, int dInAt, float[] dOut, int dOutAt, float[] in, int inAt, int count) {
+    for (int i = 0; i < count; i++) {
+      float x = in[inAt + i];
+      float square = x * x;
+      float e = Exponential.exp(x * Math.fma(square, CUBE, SCALE));
+      float sigma = 1f / (1f + e);
+      float slope = Math.fma(square, 3f * CUBE, SCALE);
+      float rest = x * sigma * (e * sigma);
+      dIn[dInAt + i] = dOut[dOutAt + i] * Math.fma(-rest, slope, sigma);
+    }
+  }
+
   static void scalar(float[] out, int outAt, float[] in, int inAt, int count) {
     for (int i = 0; i < count; i++) {
       float x = in[inAt + i];

@@ -51,6 +51,65 @@ public final class LayerNorm {
     workers.run(job, out.rows());
   }
 
+  /**
+   * Sends a gradient back through the normalization: with {@code y = (in − mean) rstd} and {@code g
+   * = dOut · weight}, {@code dIn += rstd (g − mean(g) − y · mean(g y))}.
+   *
+   * @param workers the caller's threads
+   * @param dIn (R, C), added to
+   * @param dOut (R, C), read
+   * @param in (R, C), the forward's input, read
+   * @param weight (C), read
+   * @param mean (R), as forward wrote it
+   * @param rstd (R), as forward wrote it
+   */
+  public static void backward(
+      Workers workers,
+      FloatMatrix dIn,
+      FloatMatrix dOut,
+      FloatMatrix in,
+      float[] weight,
+      float[] mean,
+      float[] rstd) {
+    dOut.require("dOut", dIn.rows(), dIn.columns());
+    in.require("in", dIn.rows(), dIn.columns());
+    requireLength("weight", weight, dIn.columns());
+    requireRows("mean", mean, dIn.rows());
+    requireRows("rstd", rstd, dIn.rows());
+    workers.layerNormBackwardJob.run(workers, dIn, dOut, in, weight, mean, rstd);
+  }
+
+  /**
+   * The gradient of some of the weights, {@code dWeight += Σ dOut · (in − mean) rstd} over the rows
+   * in order. That of the bias is {@link Linear#backwardBias}.
+   *
+   * @param workers the caller's threads
+   * @param dWeight the gradients of elements {@code first … first + dWeight.length}, added to
+   * @param dOut (R, C), read
+   * @param in (R, C), the forward's input, read
+   * @param first the first element
+   * @param mean (R), as forward wrote it
+   * @param rstd (R), as forward wrote it
+   */
+  public static void backwardWeight(
+      Workers workers,
+      float[] dWeight,
+      FloatMatrix dOut,
+      FloatMatrix in,
+      int first,
+      float[] mean,
+      float[] rstd) {
+    dOut.require("dOut", in.rows(), in.columns());
+    requireRows("mean", mean, in.rows());
+    requireRows("rstd", rstd, in.rows());
+    if (first < 0 || first > in.columns() - dWeight.length) {
+      throw new IllegalArgumentException(
+          "dWeight: (%d) from %d, in has %d columns"
+              .formatted(dWeight.length, first, in.columns()));
+    }
+    workers.layerNormWeightJob.run(workers, dWeight, dOut, in, first, mean, rstd);
+  }
+
   private static void requireLength(String name, float[] values, int needed) {
     if (values.length != needed) {
       throw new IllegalArgumentException(

@@ -46,6 +46,20 @@ public final class RotaryEmbedding {
    * @param firstPosition position of row 0
    */
   public void forward(FloatMatrix x, int firstPosition) {
+    rotate(x, firstPosition, 1f);
+  }
+
+  /**
+   * Rotates gradients the other way, in place.
+   *
+   * @param dX (R, H · D), overwritten
+   * @param firstPosition position of row 0
+   */
+  public void backward(FloatMatrix dX, int firstPosition) {
+    rotate(dX, firstPosition, -1f);
+  }
+
+  private void rotate(FloatMatrix x, int firstPosition, float direction) {
     if (x.columns() % headSize != 0) {
       throw new IllegalArgumentException(
           "x: (%d, %d), needed columns in heads of %d".formatted(x.rows(), x.columns(), headSize));
@@ -61,7 +75,7 @@ public final class RotaryEmbedding {
       for (int h = x.index(r); h < x.index(r) + x.columns(); h += headSize) {
         for (int i = 0; i < half; i++) {
           float cos = cosines[angle + i];
-          float sin = sines[angle + i];
+          float sin = direction * sines[angle + i];
           float low = data[h + i];
           float high = data[h + half + i];
           data[h + i] = Math.fma(low, cos, -(high * sin));

@@ -13,6 +13,8 @@ final class Scratch implements AutoCloseable {
   /** Memory that starts where a cache line does, which no array on the heap is sure to. */
   private record OffHeap(Arena arena, MemorySegment memory) {}
 
+  private double[] doubles = {};
+
   /** What a buffer is for; one thread may use each of them at the same time. */
   enum Use {
     WEIGHTS,
@@ -63,5 +65,13 @@ final class Scratch implements AutoCloseable {
         segments[i] = null;
       }
     }
+  }
+
+  /** At least {@code size} doubles of unknown content. */
+  double[] doubles(int size) {
+    if (doubles.length < size) {
+      doubles = new double[size];
+    }
+    return doubles;
   }
 }

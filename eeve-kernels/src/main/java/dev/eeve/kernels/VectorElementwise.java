@@ -21,6 +21,27 @@ final class VectorElementwise {
     return bound;
   }
 
+  static int geluBackward(
+      float[] dIn, int dInAt, float[] dOut, int dOutAt, float[] in, int inAt, int count) {
+    int bound = FLOATS.loopBound(count);
+    FloatVector cube = FloatVector.broadcast(FLOATS, Gelu.CUBE);
+    FloatVector cubeSlope = FloatVector.broadcast(FLOATS, 3f * Gelu.CUBE);
+    FloatVector scale = FloatVector.broadcast(FLOATS, Gelu.SCALE);
+    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+    for (int i = 0; i < bound; i += FLOATS.length()) {
+      FloatVector x = FloatVector.fromArray(FLOATS, in, inAt + i);
+      FloatVector square = x.mul(x);
+      FloatVector e = VectorExponential.exp(x.mul(square.fma(cube, scale)));
+      FloatVector sigma = one.div(e.add(1f));
+      FloatVector slope = square.fma(cubeSlope, scale);
+      FloatVector rest = x.mul(sigma).mul(e.mul(sigma));
+      FloatVector.fromArray(FLOATS, dOut, dOutAt + i)
+          .mul(rest.neg().fma(slope, sigma))
+          .intoArray(dIn, dInAt + i);
+    }
+    return bound;
+  }
+
   /** {@code p = e^(s − max)}, in place. */
   static int expMinus(float[] scores, int at, int count, float max) {
     int bound = FLOATS.loopBound(count);
@@ -29,5 +50,22 @@ final class VectorElementwise {
           .intoArray(scores, at + i);
     }
     return bound;
+  }
+
+  /**
+   * The largest of all elements; NaN where one is.
+   *
+   * @param lanes room for one vector
+   */
+  static float max(float[] x, int at, int count, float[] lanes) {
+    int bound = FLOATS.loopBound(count);
+    FloatVector largest = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < bound; i += FLOATS.length()) {
+      largest = largest.max(FloatVector.fromArray(FLOATS, x, at + i));
+    }
+    largest.intoArray(lanes, 0);
+    return Math.max(
+        CausalAttention.max(x, at + bound, count - bound),
+        CausalAttention.max(lanes, 0, FLOATS.length()));
   }
 }

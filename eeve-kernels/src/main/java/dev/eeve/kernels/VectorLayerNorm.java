@@ -39,4 +39,17 @@ final class VectorLayerNorm {
     }
     return end;
   }
+
+  /** Overwrites the partial sums with those of the products of all whole groups. */
+  static int products(float[] sums, float[] a, float[] b, int count) {
+    int end = count / GROUP * GROUP;
+    for (int lane = 0; lane < GROUP; lane += LANES) {
+      FloatVector sum = FloatVector.zero(FLOATS);
+      for (int i = lane; i < end; i += GROUP) {
+        sum = FloatVector.fromArray(FLOATS, a, i).fma(FloatVector.fromArray(FLOATS, b, i), sum);
+      }
+      sum.intoArray(sums, lane);
+    }
+    return end;
+  }
 }

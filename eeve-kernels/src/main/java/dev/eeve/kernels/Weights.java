@@ -246,6 +246,14 @@ public final class Weights {
     }
   }
 
+  /** Adds columns {@code from … to} of a row of fp32 values to a row of an F32 matrix. */
+  void addToRow(int row, float[] values, int offset, int from, int to) {
+    for (int k = from; k < to; k++) {
+      long at = element(row, k);
+      memory.set(FLOAT, at, memory.get(FLOAT, at) + values[offset + k]);
+    }
+  }
+
   private void checkRows(int first, int count) {
     if (first < 0 || count < 0 || first > rows - count) {
       throw new IllegalArgumentException(

@@ -15,6 +15,11 @@ public final class Workers implements AutoCloseable {
   final ColumnSumJob columnSumJob = new ColumnSumJob();
   final Elementwise elementwiseJob = new Elementwise();
   final LayerNorm.ForwardJob layerNormJob = new LayerNorm.ForwardJob();
+  final LayerNormBackward.InputJob layerNormBackwardJob = new LayerNormBackward.InputJob();
+  final LayerNormBackward.WeightJob layerNormWeightJob = new LayerNormBackward.WeightJob();
+  final Embedding.BackwardJob embeddingBackwardJob = new Embedding.BackwardJob();
+  final Dropout.DropoutJob dropoutJob = new Dropout.DropoutJob();
+  final CrossEntropyJob crossEntropyJob = new CrossEntropyJob();
   final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();
 
   /** The job whose units other threads may claim. */
