@@ -27,6 +27,119 @@ public final class CausalAttention {
    */
   public static void forward(
       Workers workers, FloatMatrix out, FloatMatrix q, KeyValueRows cache, int firstPosition) {
+    run(workers, out, false, out, out, q, cache, firstPosition);
+  }
+
+  /**
+   * The same for training: also keeps of each query what {@link #backward} needs to compute its
+   * probabilities again.
+   *
+   * @param workers the caller's threads
+   * @param out (R, H · D), overwritten
+   * @param max (R, H), the largest score, overwritten
+   * @param sum (R, H), {@code Σ e^(s − max)}, overwritten
+   * @param q (R, H · D), rotated queries, read
+   * @param cache keys and values of positions 0 … firstPosition + R − 1; its heads divide H
+   * @param firstPosition position of row 0
+   */
+  public static void forward(
+      Workers workers,
+      FloatMatrix out,
+      FloatMatrix max,
+      FloatMatrix sum,
+      FloatMatrix q,
+      KeyValueRows cache,
+      int firstPosition) {
+    max.require("max", q.rows(), q.columns() / cache.headSize);
+    sum.require("sum", q.rows(), q.columns() / cache.headSize);
+    run(workers, out, true, max, sum, q, cache, firstPosition);
+  }
+
+  /**
+   * Gradients of queries, keys and values, each document by itself: a query attends to the rows of
+   * its document up to its own.
+   *
+   * @param workers the caller's threads
+   * @param dQ (R, H · D), of the rotated queries, overwritten
+   * @param dK (R, G · D), of the rotated keys, overwritten
+   * @param dV (R, G · D), overwritten
+   * @param dOut (R, H · D), read
+   * @param out (R, H · D), as forward wrote it
+   * @param max (R, H), as forward wrote it
+   * @param sum (R, H), as forward wrote it
+   * @param q (R, H · D), rotated, read
+   * @param k (R, G · D), rotated, read; the key/value heads G divide H
+   * @param v (R, G · D), read
+   * @param headSize D
+   * @param documents the first row of each document, ascending from 0
+   */
+  public static void backward(
+      Workers workers,
+      FloatMatrix dQ,
+      FloatMatrix dK,
+      FloatMatrix dV,
+      FloatMatrix dOut,
+      FloatMatrix out,
+      FloatMatrix max,
+      FloatMatrix sum,
+      FloatMatrix q,
+      FloatMatrix k,
+      FloatMatrix v,
+      int headSize,
+      int[] documents) {
+    int rows = q.rows();
+    if (q.columns() % k.columns() != 0 || k.columns() % headSize != 0) {
+      throw new IllegalArgumentException(
+          "q: %d columns, needed a multiple of k's %d, which is one of %d"
+              .formatted(q.columns(), k.columns(), headSize));
+    }
+    dQ.require("dQ", rows, q.columns());
+    dOut.require("dOut", rows, q.columns());
+    out.require("out", rows, q.columns());
+    max.require("max", rows, q.columns() / headSize);
+    sum.require("sum", rows, q.columns() / headSize);
+    k.require("k", rows, k.columns());
+    dK.require("dK", rows, k.columns());
+    dV.require("dV", rows, k.columns());
+    v.require("v", rows, k.columns());
+    requireDocuments(documents, rows);
+    AttentionBackwardJob job = workers.attentionBackwardJob;
+    job.dQ = dQ;
+    job.dK = dK;
+    job.dV = dV;
+    job.dOut = dOut;
+    job.out = out;
+    job.max = max;
+    job.sum = sum;
+    job.q = q;
+    job.k = k;
+    job.v = v;
+    job.run(workers, headSize, documents);
+  }
+
+  private static void requireDocuments(int[] documents, int rows) {
+    for (int i = 0; i < documents.length; i++) {
+      if (i == 0 ? documents[0] != 0 : documents[i] <= documents[i - 1]) {
+        throw new IllegalArgumentException(
+            "documents: row " + documents[i] + " at " + i + ", needed ascending rows from 0");
+      }
+    }
+    if (rows > 0 && (documents.length == 0 || documents[documents.length - 1] >= rows)) {
+      throw new IllegalArgumentException(
+          "documents: %d, needed at least 1 and each to start before row %d"
+              .formatted(documents.length, rows));
+    }
+  }
+
+  private static void run(
+      Workers workers,
+      FloatMatrix out,
+      boolean keep,
+      FloatMatrix max,
+      FloatMatrix sum,
+      FloatMatrix q,
+      KeyValueRows cache,
+      int firstPosition) {
     out.require("out", q.rows(), q.columns());
     int heads = q.columns() / cache.headSize;
     if (q.columns() % cache.headSize != 0 || heads % cache.heads != 0) {
@@ -44,6 +157,9 @@ public final class CausalAttention {
     }
     ForwardJob job = workers.attentionJob;
     job.out = out;
+    job.keep = keep;
+    job.max = max;
+    job.sum = sum;
     job.q = q;
     job.cache = cache;
     job.firstPosition = firstPosition;
@@ -61,6 +177,9 @@ public final class CausalAttention {
   /** One unit is one head and one query, or a tile of queries. */
   static final class ForwardJob extends Job {
     FloatMatrix out;
+    boolean keep;
+    FloatMatrix max;
+    FloatMatrix sum;
     FloatMatrix q;
     KeyValueRows cache;
     int firstPosition;
@@ -78,6 +197,14 @@ public final class CausalAttention {
         VectorAttention.tile(this, head, keyHead, row, rows, scratch);
       } else {
         one(this, head, keyHead, row, scratch);
+      }
+    }
+
+    /** Keeps what the backward pass needs, if there will be one. */
+    void keep(int head, int row, float rowMax, float rowSum) {
+      if (keep) {
+        max.data()[max.index(row) + head] = rowMax;
+        sum.data()[sum.index(row) + head] = rowSum;
       }
     }
   }
@@ -119,6 +246,7 @@ public final class CausalAttention {
     for (int d = 0; d < size; d++) {
       job.out.data()[target + d] = result[d] / sum;
     }
+    job.keep(head, row, max, sum);
   }
 
   /** Scores of {@code count} keys from position {@code from}, and of some after them. */

@@ -13,6 +13,7 @@ final class Scratch implements AutoCloseable {
   /** Memory that starts where a cache line does, which no array on the heap is sure to. */
   private record OffHeap(Arena arena, MemorySegment memory) {}
 
+  private final AttentionBuffers attention = new AttentionBuffers();
   private double[] doubles = {};
 
   /** What a buffer is for; one thread may use each of them at the same time. */
@@ -73,5 +74,9 @@ final class Scratch implements AutoCloseable {
       doubles = new double[size];
     }
     return doubles;
+  }
+
+  AttentionBuffers attentionBuffers() {
+    return attention;
   }
 }

@@ -161,6 +161,7 @@ final class VectorAttention {
       for (int d = 0; d < size; d++) {
         job.out.data()[target + d] = result[index(r, d)] / running[QUERIES + r];
       }
+      job.keep(head, row + r, running[r], running[QUERIES + r]);
     }
   }
 

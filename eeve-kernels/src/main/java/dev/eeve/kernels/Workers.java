@@ -21,6 +21,7 @@ public final class Workers implements AutoCloseable {
   final Dropout.DropoutJob dropoutJob = new Dropout.DropoutJob();
   final CrossEntropyJob crossEntropyJob = new CrossEntropyJob();
   final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();
+  final AttentionBackwardJob attentionBackwardJob = new AttentionBackwardJob();
 
   /** The job whose units other threads may claim. */
   volatile Job posted;
