@@ -246,6 +246,11 @@ public final class Weights {
     }
   }
 
+  /** Sets every element to zero. */
+  public void fillWithZeros() {
+    memory.fill((byte) 0);
+  }
+
   /** Adds columns {@code from … to} of a row of fp32 values to a row of an F32 matrix. */
   void addToRow(int row, float[] values, int offset, int from, int to) {
     for (int k = from; k < to; k++) {

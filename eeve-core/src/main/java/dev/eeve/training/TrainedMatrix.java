@@ -1,0 +1,19 @@
+package dev.eeve.training;
+
+import dev.eeve.kernels.Weights;
+
+/**
+ * Rows of a matrix that train.
+ *
+ * @param name the parameter
+ * @param firstRow row 0 of both matrices is this row of the parameter
+ * @param master the values the forward pass reads, (rows, K), F32
+ * @param gradient of the same shape and layout; padding stays zero in both
+ */
+public record TrainedMatrix(String name, int firstRow, Weights master, Weights gradient)
+    implements TrainedRows {
+  @Override
+  public int rows() {
+    return master.rows();
+  }
+}

@@ -1,0 +1,175 @@
+package dev.eeve.training;
+
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.RotaryEmbedding;
+import dev.eeve.kernels.Weights;
+import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiLayer;
+import dev.eeve.model.PhiModel;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A model in training: rows that train are fp32 copies with a gradient beside each, all others are
+ * read from the model, which never changes. A frozen row has no copy, no gradient and no way to be
+ * written.
+ */
+public final class TrainingModel implements AutoCloseable {
+  private final PhiModel base;
+  private final TrainableParameters trainable;
+  private final Arena arena = Arena.ofShared();
+  private final List<TrainedRows> trained = new ArrayList<>();
+  private final List<RowSegment> embedTokens;
+  private final List<TrainedLayer> layers = new ArrayList<>();
+  private final TrainedNorm finalLayernorm;
+  private final TrainedLinear lmHead;
+  private final RotaryEmbedding rotary;
+
+  private TrainingModel(PhiModel base, TrainableParameters trainable) {
+    this.base = base;
+    this.trainable = trainable;
+    PhiConfig config = base.config();
+    RowSplitter splitter = new RowSplitter(arena, trainable, trained);
+    embedTokens = splitter.matrix("model.embed_tokens.weight", base.embedTokens());
+    for (int i = 0; i < base.layers().size(); i++) {
+      layers.add(layer(splitter, "model.layers." + i + ".", base.layers().get(i)));
+    }
+    finalLayernorm = splitter.norm("model.final_layernorm", base.finalLayernorm());
+    lmHead = splitter.linear("lm_head", base.lmHead());
+    rotary =
+        new RotaryEmbedding(
+            config.rotaryDim(),
+            config.headDim(),
+            config.ropeTheta(),
+            config.maxPositionEmbeddings());
+  }
+
+  private static TrainedLayer layer(RowSplitter splitter, String name, PhiLayer layer) {
+    return new TrainedLayer(
+        splitter.norm(name + "input_layernorm", layer.inputLayernorm()),
+        splitter.linear(name + "self_attn.q_proj", layer.qProj()),
+        splitter.linear(name + "self_attn.k_proj", layer.kProj()),
+        splitter.linear(name + "self_attn.v_proj", layer.vProj()),
+        splitter.linear(name + "self_attn.dense", layer.dense()),
+        splitter.linear(name + "mlp.fc1", layer.fc1()),
+        splitter.linear(name + "mlp.fc2", layer.fc2()));
+  }
+
+  /**
+   * Copies what trains.
+   *
+   * @param base the model; close it after this
+   * @param trainable what trains
+   * @return the model in training, its gradients zero
+   */
+  public static TrainingModel of(PhiModel base, TrainableParameters trainable) {
+    if (!trainable.parameters().equals(Parameters.of(base))) {
+      throw new IllegalArgumentException(
+          "trainable: its parameters are not the model's, needed a selection of this model's");
+    }
+    return new TrainingModel(base, trainable);
+  }
+
+  /**
+   * Bytes of fp32 copies and their gradients.
+   *
+   * @param parameters of the model
+   * @param trainable what trains
+   * @return what {@link #of} takes off-heap, but for frozen rows behind trained ones
+   */
+  public static long byteSize(Parameters parameters, TrainableParameters trainable) {
+    long bytes = 0;
+    for (String name : trainable.trained().keySet()) {
+      Parameter parameter = parameters.get(name);
+      for (RowSet.Range range : trainable.rows(name).ranges()) {
+        bytes +=
+            parameter.isVector()
+                ? 2L * Float.BYTES * range.count()
+                : 2 * Weights.byteSize(ElementType.F32, range.count(), parameter.columns());
+      }
+    }
+    return bytes;
+  }
+
+  /**
+   * The model that frozen rows are read from.
+   *
+   * @return unchanged by training
+   */
+  public PhiModel base() {
+    return base;
+  }
+
+  /**
+   * What trains.
+   *
+   * @return the selection
+   */
+  public TrainableParameters trainable() {
+    return trainable;
+  }
+
+  /**
+   * What trains, with values and gradients.
+   *
+   * @return in module order, the ranges of a parameter in ascending order
+   */
+  public List<TrainedRows> trained() {
+    return List.copyOf(trained);
+  }
+
+  /** Sets every gradient to zero. */
+  public void zeroGradients() {
+    for (TrainedRows rows : trained) {
+      switch (rows) {
+        case TrainedMatrix matrix -> matrix.gradient().fillWithZeros();
+        case TrainedVector vector -> Arrays.fill(vector.gradient(), 0f);
+      }
+    }
+  }
+
+  List<RowSegment> embedTokens() {
+    return embedTokens;
+  }
+
+  List<TrainedLayer> layers() {
+    return layers;
+  }
+
+  TrainedNorm finalLayernorm() {
+    return finalLayernorm;
+  }
+
+  TrainedLinear lmHead() {
+    return lmHead;
+  }
+
+  RotaryEmbedding rotary() {
+    return rotary;
+  }
+
+  /** Whether rows of the input embedding train. */
+  boolean embeddingTrains() {
+    return embedTokens.stream().anyMatch(segment -> segment.trained().isPresent());
+  }
+
+  /** The lowest layer that a backward pass must reach; the number of layers where it needs none. */
+  int lowestLayer() {
+    if (embeddingTrains()) {
+      return 0;
+    }
+    int lowest = 0;
+    while (lowest < layers.size() && !layers.get(lowest).trains()) {
+      lowest++;
+    }
+    return lowest;
+  }
+
+  /** Frees the copies and the gradients. */
+  @Override
+  public void close() {
+    arena.close();
+  }
+}
