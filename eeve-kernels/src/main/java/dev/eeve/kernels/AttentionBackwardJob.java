@@ -1,13 +1,13 @@
 package dev.eeve.kernels;
 
 /**
- * The backward pass of {@link CausalAttention}. One unit is one key/value head of one document, with
- * every query head that reads it: so each gradient has one owner and no sum is shared.
+ * The backward pass of {@link CausalAttention}. One unit is one key/value head of one document,
+ * with every query head that reads it: so each gradient has one owner and no sum is shared.
  *
  * <p>Probabilities are computed again from the saved maximum and sum of each query, never stored:
- * {@code p = e^(q·k − max) / sum}, {@code ds = p (dOut·v − Σ dOut out)}. Every gradient is a chain of
- * fused multiply-adds: dQ over the keys in order, dK and dV over the query heads and in each over
- * the queries in order.
+ * {@code p = e^(q·k − max) / sum}, {@code ds = p (dOut·v − Σ dOut out)}. Every gradient is a chain
+ * of fused multiply-adds: dQ over the keys in order, dK and dV over the query heads and in each
+ * over the queries in order.
  */
 final class AttentionBackwardJob extends Job {
   FloatMatrix dQ;

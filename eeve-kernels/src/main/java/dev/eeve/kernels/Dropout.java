@@ -60,8 +60,7 @@ public final class Dropout {
     private int low;
     private int high;
 
-    void run(
-        Workers workers, FloatMatrix out, FloatMatrix in, double probability, long seed) {
+    void run(Workers workers, FloatMatrix out, FloatMatrix in, double probability, long seed) {
       this.out = out;
       this.in = in;
       scale = (float) (1 / (1 - probability));

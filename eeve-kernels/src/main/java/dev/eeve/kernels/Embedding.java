@@ -36,12 +36,7 @@ public final class Embedding {
    * @param idsOffset index of the first id
    */
   public static void backward(
-      Workers workers,
-      Weights dWeight,
-      int firstRow,
-      FloatMatrix dOut,
-      int[] ids,
-      int idsOffset) {
+      Workers workers, Weights dWeight, int firstRow, FloatMatrix dOut, int[] ids, int idsOffset) {
     dOut.require("dOut", dOut.rows(), dWeight.columns());
     if (dWeight.type() != ElementType.F32) {
       throw new IllegalArgumentException(

@@ -35,8 +35,7 @@ public final class Gelu {
    * @param dOut (R, F), read
    * @param in (R, F), the forward's input, read
    */
-  public static void backward(
-      Workers workers, FloatMatrix dIn, FloatMatrix dOut, FloatMatrix in) {
+  public static void backward(Workers workers, FloatMatrix dIn, FloatMatrix dOut, FloatMatrix in) {
     dOut.require("dOut", dIn.rows(), dIn.columns());
     in.require("in", dIn.rows(), dIn.columns());
     workers.elementwiseJob.run(workers, Elementwise.Operation.GELU_BACKWARD, dIn, dOut, in);

@@ -5,8 +5,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The vector twin of {@link AttentionBackwardJob}: five products in register tiles for each block of
- * queries and keys. What lies above the diagonal enters as zeros.
+ * The vector twin of {@link AttentionBackwardJob}: five products in register tiles for each block
+ * of queries and keys. What lies above the diagonal enters as zeros.
  */
 final class VectorAttentionBackward {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;

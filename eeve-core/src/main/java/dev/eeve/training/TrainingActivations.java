@@ -1,0 +1,103 @@
+package dev.eeve.training;
+
+import dev.eeve.kernels.FloatMatrix;
+import dev.eeve.kernels.KeyValueRows;
+import dev.eeve.model.PhiConfig;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The memory of a pass over R rows: what each layer keeps for its backward pass, and what the
+ * layers share. With gradient checkpointing only the residual stream before each layer is kept.
+ */
+final class TrainingActivations implements AutoCloseable {
+  /** The residual stream before each layer that is kept, and after the last. */
+  final List<FloatMatrix> h = new ArrayList<>();
+
+  final FloatMatrix x;
+  final FloatMatrix g;
+  final FloatMatrix o;
+  final FloatMatrix m;
+
+  /** Of the last norm. */
+  final float[] mean;
+
+  final float[] rstd;
+
+  /** Keys and values of one document in the attention's layout. */
+  final KeyValueRows cache;
+
+  /** Memory of the backward pass; only where there is one through the body. */
+  final FloatMatrix dh;
+
+  final FloatMatrix dx;
+  final FloatMatrix dq;
+  final FloatMatrix dk;
+  final FloatMatrix dv;
+  final FloatMatrix df;
+
+  private final int rows;
+  private final int longest;
+  private final int firstKept;
+  private final List<LayerActivations> kept = new ArrayList<>();
+  private final LayerActivations shared;
+  private final Arena arena = Arena.ofShared();
+
+  /**
+   * Takes memory.
+   *
+   * @param firstKept the lowest layer the backward pass reaches; the number of layers for none
+   * @param checkpointing whether layers are computed again for their backward pass
+   */
+  TrainingActivations(
+      PhiConfig config, int rows, int longest, int firstKept, boolean checkpointing) {
+    this.rows = rows;
+    this.longest = longest;
+    this.firstKept = firstKept;
+    int hidden = config.hiddenSize();
+    int keyValue = config.numKeyValueHeads() * config.headDim();
+    int layers = config.numHiddenLayers();
+    for (int i = firstKept; i <= layers; i++) {
+      h.add(FloatMatrix.allocate(rows, hidden));
+    }
+    boolean keeps = !checkpointing && firstKept < layers;
+    for (int i = firstKept; keeps && i < layers; i++) {
+      kept.add(new LayerActivations(config, rows));
+    }
+    shared = keeps ? kept.getFirst() : new LayerActivations(config, rows);
+    x = FloatMatrix.allocate(rows, hidden);
+    g = FloatMatrix.allocate(rows, config.intermediateSize());
+    o = FloatMatrix.allocate(rows, hidden);
+    m = FloatMatrix.allocate(rows, hidden);
+    mean = new float[rows];
+    rstd = new float[rows];
+    cache = KeyValueRows.allocate(arena, config.numKeyValueHeads(), config.headDim(), longest);
+    int backward = firstKept < layers ? rows : 0;
+    dh = FloatMatrix.allocate(backward, hidden);
+    dx = FloatMatrix.allocate(rows, hidden);
+    dq = FloatMatrix.allocate(backward, hidden);
+    dk = FloatMatrix.allocate(backward, keyValue);
+    dv = FloatMatrix.allocate(backward, keyValue);
+    df = FloatMatrix.allocate(backward, config.intermediateSize());
+  }
+
+  boolean fits(int rows, int longest) {
+    return rows == this.rows && longest <= this.longest;
+  }
+
+  /** The residual stream before a layer; below the lowest kept layer there is only one. */
+  FloatMatrix h(int layer) {
+    return h.get(Math.max(0, layer - firstKept));
+  }
+
+  /** Where a layer's forward pass writes. */
+  LayerActivations layer(int layer) {
+    return kept.isEmpty() || layer < firstKept ? shared : kept.get(layer - firstKept);
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}
