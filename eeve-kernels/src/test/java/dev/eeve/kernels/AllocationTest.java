@@ -150,4 +150,65 @@ class AllocationTest {
       }
     }
   }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void backwardKernelsAllocateNothing(int threads) {
+    assumeRealVectors();
+    int rows = 20;
+    int size = 80;
+    int width = 4 * size;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(threads);
+        Workers workers = pool.workers()) {
+      FloatMatrix x = random.matrix(rows, width);
+      FloatMatrix y = random.matrix(rows, width);
+      FloatMatrix z = FloatMatrix.allocate(rows, width);
+      Weights weights =
+          RandomData.weights(
+              arena,
+              ElementType.BF16,
+              width,
+              width,
+              random.floats(width * width, ElementType.BF16));
+      Weights gradient = Weights.allocate(arena, ElementType.F32, width, width);
+      Linear.InputGradient[] inputs = {
+        new Linear.InputGradient(x, weights), new Linear.InputGradient(y, weights)
+      };
+      Linear.WeightGradient[] products = {
+        new Linear.WeightGradient(gradient, x, y), new Linear.WeightGradient(gradient, y, x)
+      };
+      float[] vector = random.floats(width, ElementType.F32);
+      RotaryEmbedding rotary = new RotaryEmbedding(32, size, 10_000, rows);
+      FloatMatrix max = random.matrix(rows, 4);
+      FloatMatrix dk = FloatMatrix.allocate(rows, 2 * size);
+      FloatMatrix k = random.matrix(rows, 2 * size);
+      int[] documents = {0, 7};
+      int[] ids = new int[rows];
+      double[] losses = new double[rows];
+      FloatMatrix[] logits = {FloatMatrix.allocate(rows, 300), FloatMatrix.allocate(rows, 40)};
+      Map<String, Runnable> calls = new TreeMap<>();
+      calls.put("Linear.backwardInput", () -> Linear.backwardInput(workers, z, inputs));
+      calls.put("Linear.backwardWeight", () -> Linear.backwardWeight(workers, products));
+      calls.put("Linear.backwardBias", () -> Linear.backwardBias(workers, vector, x, 0));
+      calls.put(
+          "LayerNorm.backward", () -> LayerNorm.backward(workers, z, x, y, vector, vector, vector));
+      calls.put(
+          "LayerNorm.backwardWeight",
+          () -> LayerNorm.backwardWeight(workers, vector, x, y, 0, vector, vector));
+      calls.put("Gelu.backward", () -> Gelu.backward(workers, z, x, y));
+      calls.put("Dropout", () -> Dropout.forward(workers, z, x, 0.1, 3));
+      calls.put("RotaryEmbedding.backward", () -> rotary.backward(z, 0));
+      calls.put("Embedding.backward", () -> Embedding.backward(workers, gradient, 0, x, ids, 0));
+      calls.put(
+          "CausalAttention.backward",
+          () ->
+              CausalAttention.backward(
+                  workers, z, dk, dk, x, y, max, max, x, k, k, size, documents));
+      calls.put(
+          "CrossEntropy.forwardBackward",
+          () -> CrossEntropy.forwardBackward(workers, losses, 0, ids, 0.1f, logits));
+      calls.forEach((name, call) -> assertAllocatesNothing(name, pool, call));
+    }
+  }
 }

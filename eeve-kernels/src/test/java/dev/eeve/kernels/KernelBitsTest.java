@@ -148,4 +148,89 @@ class KernelBitsTest {
     }
     assertHash(0xEF4193001672087CL);
   }
+
+  private void add(Weights weights) {
+    float[] row = new float[weights.columns()];
+    for (int r = 0; r < weights.rows(); r++) {
+      weights.row(r, row, 0);
+      add(row);
+    }
+  }
+
+  @Test
+  void linearGradients() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers(SMALL)) {
+      for (ElementType type : ElementType.values()) {
+        for (int n : SIZES) {
+          RandomData random = new RandomData(n);
+          int k = 117 - n;
+          Weights weights = RandomData.weights(arena, type, n, k, random.floats(n * k, type));
+          for (int rows : new int[] {1, 13}) {
+            FloatMatrix dOut = random.matrix(rows, n);
+            FloatMatrix dIn = FloatMatrix.allocate(rows, k);
+            Linear.backwardInput(workers, dIn, new Linear.InputGradient(dOut, weights));
+            add(dIn.data());
+            Weights dWeight = Weights.allocate(arena, ElementType.F32, n, k);
+            FloatMatrix in = random.matrix(rows, k);
+            Linear.backwardWeight(workers, new Linear.WeightGradient(dWeight, dOut, in));
+            add(dWeight);
+            float[] dBias = new float[n];
+            Linear.backwardBias(workers, dBias, dOut, 0);
+            add(dBias);
+          }
+        }
+      }
+    }
+    assertHash(0x621D8582F8D0E650L);
+  }
+
+  @Test
+  void elementwiseGradients() {
+    try (WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      for (int columns : SIZES) {
+        RandomData random = new RandomData(columns);
+        FloatMatrix in = random.matrix(3, columns);
+        FloatMatrix dOut = random.matrix(3, columns);
+        FloatMatrix dIn = random.matrix(3, columns);
+        float[] statistics = random.floats(3, ElementType.F32);
+        float[] weight = random.floats(columns, ElementType.F32);
+        LayerNorm.backward(workers, dIn, dOut, in, weight, statistics, statistics);
+        add(dIn.data());
+        LayerNorm.backwardWeight(workers, weight, dOut, in, 0, statistics, statistics);
+        add(weight);
+        Gelu.backward(workers, dIn, dOut, in);
+        add(dIn.data());
+        Dropout.forward(workers, dIn, dOut, 0.3, 0x123456789ABCDEFL);
+        add(dIn.data());
+        double[] losses = new double[3];
+        int[] targets = {0, columns - 1, columns / 2};
+        CrossEntropy.forwardBackward(workers, losses, 0, targets, 0.125f, in);
+        add(in.data());
+        for (double loss : losses) {
+          hash = hash * 31 + Double.doubleToLongBits(loss);
+        }
+      }
+    }
+    assertHash(0xAA0E5C716DCB8505L);
+  }
+
+  @Test
+  void attentionGradients() {
+    try (WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      for (int size : new int[] {2, 5, 16, 33, 80}) {
+        AttentionBackwardTest.Run run = new AttentionBackwardTest.Run(60, 4, 2, size, 0, 41);
+        run.forward(workers);
+        add(run.max.data());
+        add(run.sum.data());
+        for (float[] gradient : run.backward(workers)) {
+          add(gradient);
+        }
+      }
+    }
+    assertHash(0x1D5DCF889AF3DDC6L);
+  }
 }
