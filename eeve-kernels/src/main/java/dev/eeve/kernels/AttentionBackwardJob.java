@@ -41,7 +41,7 @@ final class AttentionBackwardJob extends Job {
     int end = document + 1 < documents.length ? documents[document + 1] : q.rows();
     int keyHead = unit % keyHeads;
     if (Simd.VECTOR) {
-      VectorAttentionBackward.head(this, first, end - first, keyHead, scratch.attentionBuffers());
+      VectorAttentionBackward.head(this, first, end - first, keyHead, scratch);
     } else {
       head(first, end, keyHead, scratch);
     }

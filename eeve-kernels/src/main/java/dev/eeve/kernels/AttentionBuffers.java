@@ -1,5 +1,8 @@
 package dev.eeve.kernels;
 
+import dev.eeve.kernels.Scratch.Use;
+import java.lang.foreign.MemorySegment;
+
 /** What one thread needs for the attention's backward pass of one head of one document. */
 final class AttentionBuffers {
   /** Queries and their dOut, packed for tiles. */
@@ -8,15 +11,15 @@ final class AttentionBuffers {
   float[] dOuts = {};
 
   /** Queries, their dOut and a block of keys as lines of columns. */
-  float[] queryLines = {};
+  MemorySegment queryLines = MemorySegment.NULL;
 
-  float[] dOutLines = {};
-  float[] keyLines = {};
+  MemorySegment dOutLines = MemorySegment.NULL;
+  MemorySegment keyLines = MemorySegment.NULL;
 
   /** A block of keys and values turned: lines of features. */
-  float[] keys = {};
+  MemorySegment keys = MemorySegment.NULL;
 
-  float[] values = {};
+  MemorySegment values = MemorySegment.NULL;
 
   /** Scores and their gradients, and both packed for tiles. */
   float[] scores = {};
@@ -41,20 +44,21 @@ final class AttentionBuffers {
   /**
    * Grows what is too small.
    *
+   * @param scratch of the thread
    * @param rows queries of a document, whole tiles
    * @param queries of a block
    * @param keys of a block, whole tiles
    * @param width features of a head, whole column groups
    */
-  void require(int rows, int queries, int keys, int width) {
+  void require(Scratch scratch, int rows, int queries, int keys, int width) {
     int all = Math.multiplyExact(rows, width);
+    queryLines = scratch.segment(Use.QUERY_LINES, 4L * all);
+    dOutLines = scratch.segment(Use.GRADIENT_LINES, 4L * all);
+    keyLines = scratch.segment(Use.KEY_LINES, 4L * keys * width);
+    this.keys = scratch.segment(Use.KEYS, 4L * keys * width);
+    values = scratch.segment(Use.VALUES, 4L * keys * width);
     this.queries = grown(this.queries, all);
     dOuts = grown(dOuts, all);
-    queryLines = grown(queryLines, all);
-    dOutLines = grown(dOutLines, all);
-    keyLines = grown(keyLines, keys * width);
-    this.keys = grown(this.keys, keys * width);
-    values = grown(values, keys * width);
     scores = grown(scores, queries * keys);
     dScores = grown(dScores, queries * keys);
     probabilityTiles = grown(probabilityTiles, queries * keys);

@@ -1,6 +1,9 @@
 package dev.eeve.kernels;
 
 import dev.eeve.kernels.Scratch.Use;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -10,6 +13,8 @@ import java.util.Arrays;
  */
 final class LinearInputJob extends Job {
   private static final int ROWS = Weights.PANEL_ROWS;
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** Blocks that share a packed tile of rows at most: their weights stay in the second cache. */
   private static final int MAX_GROUP = 4;
@@ -77,8 +82,8 @@ final class LinearInputJob extends Job {
 
   private void addTiles(
       float[] sums, int padded, int i, int first, int n, int count, int blocks, Scratch scratch) {
-    int size = depth * ROWS;
-    float[] turned = scratch.floats(Use.WEIGHTS, group * size);
+    long size = 4L * depth * ROWS;
+    MemorySegment turned = scratch.segment(Use.WEIGHTS, group * size);
     for (int b = 0; b < blocks; b++) {
       turn(turned, b * size, parts[i].weight(), first + b * ROWS, n, count, scratch);
     }
@@ -87,7 +92,8 @@ final class LinearInputJob extends Job {
       for (int b = 0; b < blocks; b++) {
         int out = (b * padded + row) * ROWS;
         for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
-          VectorTile.add(sums, out + c, packed.buffer, in, turned, b * size + c * depth, count);
+          long from = b * size + 4L * c * depth;
+          VectorTile.add(sums, out + c, packed.buffer, in, turned, from, count);
         }
       }
     }
@@ -95,22 +101,30 @@ final class LinearInputJob extends Job {
 
   /** Rows {@code n … n + count} of 32 columns, as {@code (32 / COLUMNS, depth, COLUMNS)}. */
   private void turn(
-      float[] turned, int at, Weights weight, int column, int n, int count, Scratch scratch) {
-    float[] lines = scratch.floats(Use.LINES, ROWS * ROWS);
+      MemorySegment turned,
+      long at,
+      Weights weight,
+      int column,
+      int n,
+      int count,
+      Scratch scratch) {
+    MemorySegment lines = scratch.segment(Use.LINES, 4L * ROWS * ROWS);
     int columns = Math.min(ROWS, weight.columns() - column);
     int stride = VectorTile.COLUMNS;
     for (int r = 0; r < count; r += ROWS) {
       int panel = (n + r) / ROWS;
-      VectorProduct.widen(weight, panel, column, column + columns, lines);
+      VectorProduct.widen(weight, panel, column, column + columns, lines, 0);
       if (columns == ROWS) {
-        VectorTranspose.panel(turned, at + r * stride, depth * stride, lines);
+        long to = at + (long) r * VectorTile.LINE;
+        VectorTranspose.panel(turned, to, (long) depth * VectorTile.LINE, lines);
         continue;
       }
       for (int j = 0; j < ROWS; j++) {
         for (int k = 0; k < ROWS; k++) {
           int from = (j / stride * columns + k) * stride + j % stride;
-          int to = at + k / stride * depth * stride + (r + j) * stride + k % stride;
-          turned[to] = k < columns ? lines[from] : 0f;
+          int to = k / stride * depth * stride + (r + j) * stride + k % stride;
+          float value = k < columns ? lines.get(FLOAT, 4L * from) : 0f;
+          turned.set(FLOAT, at + 4L * to, value);
         }
       }
     }

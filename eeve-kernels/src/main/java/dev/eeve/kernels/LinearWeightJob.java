@@ -70,52 +70,50 @@ final class LinearWeightJob extends Job {
     int tile = packed == null ? 1 : VectorTile.ROWS;
     int padded = (count + tile - 1) / tile * tile;
     float[] sums = scratch.floats(Use.PRODUCT, lines * ROWS);
-    float[] block = scratch.floats(Use.WEIGHTS, depth * ROWS);
     load(sums, part.dWeight(), panel, first, count);
     Arrays.fill(sums, count * ROWS, padded * ROWS, 0f);
-    int stride = packed == null ? ROWS : VectorTile.COLUMNS;
     for (int row = 0; row < part.in().rows(); row += depth) {
       int rows = Math.min(depth, part.in().rows() - row);
-      copyColumns(block, stride, part.dOut(), row, rows, panel * ROWS);
       if (packed == null) {
-        addScalar(sums, part.in(), first, count, row, rows, block);
-        continue;
-      }
-      for (int k = 0; k < padded; k += VectorTile.ROWS) {
-        int in = packed.index(i, row, first + k, rows);
-        for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
-          VectorTile.add(sums, k * ROWS + c, packed.buffer, in, block, c * rows, rows);
-        }
+        addScalar(sums, part, panel, first, count, row, rows);
+      } else {
+        addTiles(sums, i, panel, first, padded, row, rows, scratch);
       }
     }
     store(sums, part.dWeight(), panel, first, count);
   }
 
-  /** The specification: one fused multiply-add per token row, in order. */
-  private static void addScalar(
-      float[] sums, FloatMatrix in, int first, int lines, int row, int rows, float[] block) {
-    for (int r = 0; r < rows; r++) {
-      for (int k = 0; k < lines; k++) {
-        float x = in.data()[in.index(row + r) + first + k];
-        for (int j = 0; j < ROWS; j++) {
-          sums[k * ROWS + j] = Math.fma(block[r * ROWS + j], x, sums[k * ROWS + j]);
-        }
+  private void addTiles(
+      float[] sums, int i, int panel, int first, int lines, int row, int rows, Scratch scratch) {
+    MemorySegment block = scratch.segment(Use.WEIGHTS, 4L * depth * ROWS);
+    VectorLines.columns(block, parts[i].dOut(), row, rows, panel * ROWS);
+    for (int k = 0; k < lines; k += VectorTile.ROWS) {
+      int in = packed.index(i, row, first + k, rows);
+      for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
+        VectorTile.add(sums, k * ROWS + c, packed.buffer, in, block, 4L * c * rows, rows);
       }
     }
   }
 
-  /** 32 columns of some rows as {@code (32 / stride, rows, stride)}; zero past the last column. */
-  private static void copyColumns(
-      float[] block, int stride, FloatMatrix from, int row, int rows, int column) {
-    int columns = Math.min(ROWS, from.columns() - column);
-    for (int c = 0; c < ROWS; c += stride) {
-      int width = Math.clamp(columns - c, 0, stride);
-      for (int r = 0; r < rows; r++) {
-        int to = (c / stride * rows + r) * stride;
-        if (width > 0) {
-          System.arraycopy(from.data(), from.index(row + r) + column + c, block, to, width);
+  /** The specification: one fused multiply-add per token row, in order. */
+  private static void addScalar(
+      float[] sums,
+      Linear.WeightGradient part,
+      int panel,
+      int first,
+      int lines,
+      int row,
+      int rows) {
+    float[] in = part.in().data();
+    float[] dOut = part.dOut().data();
+    int valid = part.dWeight().rowsOf(panel);
+    for (int r = row; r < row + rows; r++) {
+      int from = part.dOut().index(r) + panel * ROWS;
+      for (int k = 0; k < lines; k++) {
+        float x = in[part.in().index(r) + first + k];
+        for (int j = 0; j < valid; j++) {
+          sums[k * ROWS + j] = Math.fma(dOut[from + j], x, sums[k * ROWS + j]);
         }
-        Arrays.fill(block, to + width, to + stride, 0f);
       }
     }
   }

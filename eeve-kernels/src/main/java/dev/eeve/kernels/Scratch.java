@@ -29,6 +29,9 @@ final class Scratch implements AutoCloseable {
     RUNNING,
     LINE,
     LINES,
+    KEY_LINES,
+    QUERY_LINES,
+    GRADIENT_LINES,
     SUMS
   }
 

@@ -1,5 +1,8 @@
 package dev.eeve.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -11,6 +14,8 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorAttentionBackward {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final int LANES = FLOATS.length();
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ORDER);
   private static final int ROWS = VectorTile.ROWS;
   private static final int COLUMNS = VectorTile.COLUMNS;
   private static final int STRIDE = VectorTile.STRIDE;
@@ -24,12 +29,12 @@ final class VectorAttentionBackward {
   private VectorAttentionBackward() {}
 
   /** All gradients of one key/value head of {@code count} rows from {@code first}. */
-  static void head(
-      AttentionBackwardJob job, int first, int count, int keyHead, AttentionBuffers b) {
+  static void head(AttentionBackwardJob job, int first, int count, int keyHead, Scratch scratch) {
+    AttentionBuffers b = scratch.attentionBuffers();
     int width = roundUp(job.size, STRIDE);
     // A block's last tile of keys may reach past the document's last row.
     int rows = roundUp(count, ROWS) + ROWS;
-    b.require(rows, QUERIES, roundUp(KEYS, ROWS), width);
+    b.require(scratch, rows, QUERIES, roundUp(KEYS, ROWS), width);
     Arrays.fill(b.dKey, 0, rows * width, 0f);
     Arrays.fill(b.dValue, 0, rows * width, 0f);
     int column = keyHead * job.size;
@@ -75,15 +80,15 @@ final class VectorAttentionBackward {
       int in = (row + r) * size;
       for (int c = 0; c < keys; c += COLUMNS) {
         int out = index(r, c, padded);
-        VectorTile.add(b.scores, out, b.queries, in, b.keys, c * size, size);
-        VectorTile.add(b.dScores, out, b.dOuts, in, b.values, c * size, size);
+        VectorTile.add(b.scores, out, b.queries, in, b.keys, 4L * c * size, size);
+        VectorTile.add(b.dScores, out, b.dOuts, in, b.values, 4L * c * size, size);
       }
     }
     probabilities(job, first, head, row, queries, from, keys, b);
     for (int t = 0; t < keys; t += ROWS) {
       for (int c = 0; c < size; c += COLUMNS) {
         int out = index(from + t, c, rows);
-        int lines = c * count + row * COLUMNS;
+        long lines = 4L * (c * count + row * COLUMNS);
         int in = t * queries;
         VectorTile.add(b.dValue, out, b.probabilityTiles, in, b.dOutLines, lines, queries);
         VectorTile.add(b.dKey, out, b.dScoreTiles, in, b.queryLines, lines, queries);
@@ -92,7 +97,7 @@ final class VectorAttentionBackward {
     for (int r = 0; r < queries; r += ROWS) {
       for (int c = 0; c < size; c += COLUMNS) {
         int out = index(row + r, c, rows);
-        VectorTile.add(b.dQuery, out, b.dScoreTurned, r * keys, b.keyLines, c * keys, keys);
+        VectorTile.add(b.dQuery, out, b.dScoreTurned, r * keys, b.keyLines, 4L * c * keys, keys);
       }
     }
   }
@@ -177,35 +182,41 @@ final class VectorAttentionBackward {
   private static void packKeys(
       AttentionBackwardJob job, int first, int keys, int column, AttentionBuffers b) {
     int size = job.size;
+    float[] k = job.k.data();
+    float[] v = job.v.data();
     for (int i = 0; i < roundUp(keys, COLUMNS); i++) {
-      int at = i / COLUMNS * COLUMNS * size + i % COLUMNS;
-      if (i >= keys) {
-        for (int d = 0; d < size; d++) {
-          b.keys[at + d * COLUMNS] = 0f;
-          b.values[at + d * COLUMNS] = 0f;
-        }
-        continue;
+      boolean exists = i < keys;
+      long at = 4L * (i / COLUMNS * COLUMNS * size + i % COLUMNS);
+      int kAt = exists ? job.k.index(first + i) + column : 0;
+      int vAt = exists ? job.v.index(first + i) + column : 0;
+      for (int d = 0; d < size; d++, at += VectorTile.LINE) {
+        b.keys.set(FLOAT, at, exists ? k[kAt + d] : 0f);
+        b.values.set(FLOAT, at, exists ? v[vAt + d] : 0f);
       }
-      int k = job.k.index(first + i) + column;
-      int v = job.v.index(first + i) + column;
-      for (int d = 0; d < size; d++) {
-        b.keys[at + d * COLUMNS] = job.k.data()[k + d];
-        b.values[at + d * COLUMNS] = job.v.data()[v + d];
+      if (exists) {
+        line(b.keyLines, i, keys, k, kAt, size, 1f);
       }
-      line(b.keyLines, i, keys, job.k.data(), k, size, 1f);
     }
   }
 
   /** Row {@code r} of {@code (D / COLUMNS, rows, COLUMNS)}, zero past the last feature. */
   private static void line(
-      float[] lines, int r, int rows, float[] from, int at, int size, float factor) {
-    for (int c = 0; c < size; c += COLUMNS) {
-      int to = (c / COLUMNS * rows + r) * COLUMNS;
-      int width = Math.min(COLUMNS, size - c);
-      for (int d = 0; d < width; d++) {
-        lines[to + d] = from[at + c + d] * factor;
+      MemorySegment lines, int r, int rows, float[] from, int at, int size, float factor) {
+    for (int c = 0; c < size; c += LANES) {
+      int group = c / COLUMNS * COLUMNS;
+      long to = 4L * (group * rows + r * COLUMNS + c - group);
+      if (c + LANES <= size) {
+        FloatVector.fromArray(FLOATS, from, at + c).mul(factor).intoMemorySegment(lines, to, ORDER);
+      } else {
+        for (int j = 0; j < LANES; j++) {
+          lines.set(FLOAT, to + j * 4L, c + j < size ? from[at + c + j] * factor : 0f);
+        }
       }
-      Arrays.fill(lines, to + width, to + COLUMNS, 0f);
+    }
+    // The rest of the last column group.
+    for (int c = roundUp(size, LANES); c < roundUp(size, COLUMNS); c++) {
+      int group = c / COLUMNS * COLUMNS;
+      lines.set(FLOAT, 4L * (group * rows + r * COLUMNS + c - group), 0f);
     }
   }
 

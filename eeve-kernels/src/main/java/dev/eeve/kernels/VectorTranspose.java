@@ -1,5 +1,7 @@
 package dev.eeve.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
@@ -15,6 +17,8 @@ final class VectorTranspose {
   private static final int LANES = FLOATS.length();
   private static final int COLUMNS = VectorTile.COLUMNS;
   private static final int ROWS = Weights.PANEL_ROWS;
+  private static final long LINE = VectorTile.LINE;
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   private static final VectorShuffle<Float> SWAP_1 = FLOATS.shuffleFromOp(l -> l ^ 1);
   private static final VectorShuffle<Float> SWAP_2 = FLOATS.shuffleFromOp(l -> l ^ 2);
@@ -38,26 +42,26 @@ final class VectorTranspose {
   /**
    * {@code block[n][k] = lines[k][n]} for the 32 rows n and 32 lines k of a panel.
    *
-   * @param block column groups {@code (32 / COLUMNS)}, {@code groupStride} floats apart, of lines
-   *     of COLUMNS floats; 32 lines from {@code blockAt}, overwritten
+   * @param block column groups {@code (32 / COLUMNS)}, {@code groupStride} bytes apart, of lines of
+   *     COLUMNS floats; 32 lines from byte {@code blockAt}, overwritten
    * @param lines {@code (32 / COLUMNS, 32, COLUMNS)} as {@link VectorProduct#widen} leaves them,
    *     overwritten
    */
-  static void panel(float[] block, int blockAt, int groupStride, float[] lines) {
+  static void panel(MemorySegment block, long blockAt, long groupStride, MemorySegment lines) {
     for (int n = 0; n < ROWS; n += LANES) {
       for (int k = 0; k < ROWS; k += LANES) {
-        int from = (n / COLUMNS * ROWS + k) * COLUMNS + n % COLUMNS;
-        int to = blockAt + k / COLUMNS * groupStride + n * COLUMNS + k % COLUMNS;
+        long from = (n / COLUMNS * ROWS + k) * LINE + n % COLUMNS * 4L;
+        long to = blockAt + k / COLUMNS * groupStride + n * LINE + k % COLUMNS * 4L;
         square(lines, from);
         for (int i = 0; i < LANES; i++) {
-          FloatVector.fromArray(FLOATS, lines, from + i * COLUMNS)
-              .intoArray(block, to + i * COLUMNS);
+          FloatVector.fromMemorySegment(FLOATS, lines, from + i * LINE, ORDER)
+              .intoMemorySegment(block, to + i * LINE, ORDER);
         }
       }
     }
   }
 
-  private static void square(float[] x, int at) {
+  private static void square(MemorySegment x, long at) {
     if (LANES > 8) {
       exchange(x, at, 8, SWAP_8, UPPER_8);
     }
@@ -70,15 +74,15 @@ final class VectorTranspose {
 
   /** Exchanges the off-diagonal squares of {@code distance} rows and lanes. */
   private static void exchange(
-      float[] x, int at, int distance, VectorShuffle<Float> swap, VectorMask<Float> upper) {
+      MemorySegment x, long at, int distance, VectorShuffle<Float> swap, VectorMask<Float> upper) {
     for (int i = 0; i < LANES; i += 2 * distance) {
       for (int j = i; j < i + distance; j++) {
-        int low = at + j * COLUMNS;
-        int high = low + distance * COLUMNS;
-        FloatVector a = FloatVector.fromArray(FLOATS, x, low);
-        FloatVector b = FloatVector.fromArray(FLOATS, x, high);
-        a.blend(b.rearrange(swap), upper).intoArray(x, low);
-        a.rearrange(swap).blend(b, upper).intoArray(x, high);
+        long low = at + j * LINE;
+        long high = low + distance * LINE;
+        FloatVector a = FloatVector.fromMemorySegment(FLOATS, x, low, ORDER);
+        FloatVector b = FloatVector.fromMemorySegment(FLOATS, x, high, ORDER);
+        a.blend(b.rearrange(swap), upper).intoMemorySegment(x, low, ORDER);
+        a.rearrange(swap).blend(b, upper).intoMemorySegment(x, high, ORDER);
       }
     }
   }
