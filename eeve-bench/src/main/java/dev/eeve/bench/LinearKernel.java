@@ -1,0 +1,84 @@
+package dev.eeve.bench;
+
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.FloatMatrix;
+import dev.eeve.kernels.Linear;
+import dev.eeve.kernels.Weights;
+import java.util.ArrayList;
+import java.util.List;
+
+/** {@link Linear}: one layer's product, q, k and v in one call as the model has them. */
+public abstract class LinearKernel extends KernelBenchmark {
+  /** Fewer tokens are bound by reading weights, more by arithmetic; between, it depends. */
+  private static final int ARITHMETIC_FROM = 64;
+
+  /** For each copy of the weights, the call's products. */
+  private Linear.Product[][] calls;
+
+  private int turn;
+
+  /** For JMH. */
+  protected LinearKernel() {}
+
+  abstract ElementType type();
+
+  @Override
+  Work prepare(Shape shape) {
+    int tokens = shape.tokens();
+    List<Shape.Matrix> matrices = shape.matrices();
+    long elements = matrices.stream().mapToLong(Shape.Matrix::elements).sum();
+    long bytes = elements * type().bytes();
+    calls = new Linear.Product[shape.copies(bytes)][matrices.size()];
+    turn = 0;
+    FloatMatrix in = input(tokens, matrices.getFirst().columns());
+    for (int m = 0; m < matrices.size(); m++) {
+      Shape.Matrix matrix = matrices.get(m);
+      FloatMatrix out = output(tokens, matrix.rows());
+      float[] bias = Check.random(random, matrix.rows(), 1);
+      List<Weights> copies =
+          new ArrayList<>(WeightCopies.of(arena, type(), matrix, calls.length, random));
+      for (int c = 0; c < calls.length; c++) {
+        calls[c][m] = new Linear.Product(out, in, copies.get(c), bias);
+      }
+    }
+    return new Work(
+        tokens == 1 ? 0 : 2.0 * tokens * elements,
+        tokens >= ARITHMETIC_FROM ? 0 : bytes,
+        0,
+        threads());
+  }
+
+  @Override
+  void run() {
+    Linear.Product[] call = calls[turn];
+    turn = turn + 1 == calls.length ? 0 : turn + 1;
+    Linear.forward(workers, call);
+  }
+
+  /** A chain of K fused multiply-adds from the bias on: each rounds what it has so far. */
+  @Override
+  void check() {
+    for (Linear.Product product : calls[0]) {
+      Weights weight = product.weight();
+      float[] row = new float[weight.columns()];
+      for (int n : Check.samples(weight.rows())) {
+        weight.row(n, row, 0);
+        for (int r : Check.samples(product.in().rows())) {
+          double expected = product.bias()[n];
+          double absolute = Math.abs(expected);
+          int at = product.in().index(r);
+          for (int k = 0; k < row.length; k++) {
+            double term = (double) row[k] * product.in().data()[at + k];
+            expected += term;
+            absolute += Math.abs(term);
+          }
+          Check.near(
+              "row " + r + ", feature " + n,
+              expected,
+              product.out().data()[product.out().index(r) + n],
+              (row.length + 1) * Check.ROUNDING * absolute);
+        }
+      }
+    }
+  }
+}
