@@ -72,7 +72,7 @@ public class WeightsPutBenchmark extends TwinBenchmark {
         switch (type) {
           case F32 -> 0;
           case F16 -> from == ElementType.F16 ? 0 : 0x1p-11;
-          case BF16 -> from == ElementType.BF16 ? 0 : 0x1p-9;
+          case BF16 -> from == ElementType.BF16 ? 0 : 0x1p-8;
         };
     float[] row = new float[weights.columns()];
     for (int r : Check.samples(weights.rows())) {
