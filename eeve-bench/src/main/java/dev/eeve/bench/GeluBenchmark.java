@@ -54,8 +54,7 @@ public class GeluBenchmark extends TwinBenchmark {
         double x = in.data()[in.index(r) + c];
         double inner = Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
         double expected = x / (1 + Math.exp(-2 * inner)); // 0.5 x (1 + tanh(inner))
-        double bound =
-            Math.abs(expected) * (4 * Math.abs(2 * inner) + 8) * Check.ROUNDING + 1e-36;
+        double bound = Math.abs(expected) * (4 * Math.abs(2 * inner) + 8) * Check.ROUNDING + 1e-36;
         Check.near("gelu(" + x + ")", expected, out.data()[out.index(r) + c], bound);
       }
     }

@@ -97,8 +97,7 @@ public final class LimitsProfiler implements InternalProfiler {
         flops = Math.max(flops, MachineLimits.fmaFlopsPerSecond(pool));
       }
       if (work.bytes() > 0) {
-        bytes =
-            Math.max(bytes, MachineLimits.readBytesPerSecond(pool, MachineLimits.READ_BYTES));
+        bytes = Math.max(bytes, MachineLimits.readBytesPerSecond(pool, MachineLimits.READ_BYTES));
       }
     }
   }

@@ -91,8 +91,7 @@ record RatioRow(
   private static Optional<Yardstick> yardstick(RunResult result, Collection<RunResult> all) {
     OptionalDouble text = score(result, LimitsProfiler.TEXT);
     if (text.isPresent()) {
-      return Optional.of(
-          new Yardstick(text.getAsDouble(), peer(result, all), "MB/s", "jtokkit"));
+      return Optional.of(new Yardstick(text.getAsDouble(), peer(result, all), "MB/s", "jtokkit"));
     }
     Optional<Yardstick> flops =
         yardstick(result, LimitsProfiler.FLOPS, LimitsProfiler.FLOPS_LIMIT, "GFLOP/s", "fma");

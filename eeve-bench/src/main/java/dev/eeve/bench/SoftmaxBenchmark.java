@@ -3,7 +3,9 @@ package dev.eeve.bench;
 import dev.eeve.kernels.Softmax;
 import org.openjdk.jmh.annotations.Param;
 
-/** {@link Softmax} over the vocabulary, in place: every call after the first sees its own result. */
+/**
+ * {@link Softmax} over the vocabulary, in place: every call after the first sees its own result.
+ */
 public class SoftmaxBenchmark extends TwinBenchmark {
   /** The logits of one token. */
   @Param("phi2.logits.T1")

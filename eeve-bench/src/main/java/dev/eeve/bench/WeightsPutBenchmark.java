@@ -48,8 +48,7 @@ public class WeightsPutBenchmark extends TwinBenchmark {
   Work prepare(Shape shape) {
     Shape.Matrix matrix = shape.matrices().getFirst();
     double bytes = matrix.elements() * (double) (from.bytes() + type.bytes());
-    copies =
-        WeightCopies.of(arena, type, matrix, Math.min(4, shape.copies((long) bytes)), random);
+    copies = WeightCopies.of(arena, type, matrix, Math.min(4, shape.copies((long) bytes)), random);
     Weights source = WeightCopies.of(arena, from, matrix, 1, random).getFirst();
     file = arena.allocate(matrix.elements() * from.bytes(), 64);
     source.copyRows(0, matrix.rows(), file);

@@ -16,8 +16,7 @@ final class Benchmarks {
   private Benchmarks() {}
 
   static Set<BenchmarkListEntry> all() {
-    OutputFormat silent =
-        OutputFormatFactory.createFormatInstance(System.out, VerboseMode.SILENT);
+    OutputFormat silent = OutputFormatFactory.createFormatInstance(System.out, VerboseMode.SILENT);
     return BenchmarkList.defaultList().getAll(silent, List.of());
   }
 

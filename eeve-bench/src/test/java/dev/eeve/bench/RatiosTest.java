@@ -15,8 +15,21 @@ import org.junit.jupiter.api.Test;
 
 class RatiosTest {
   private static final String[] ONE_RUN = {
-    "GeluBenchmark.vector", "-p", "shape=tiny.gelu.T4", "-p", "threads=1",
-    "-f", "0", "-wi", "1", "-w", "10ms", "-i", "1", "-r", "10ms"
+    "GeluBenchmark.vector",
+    "-p",
+    "shape=tiny.gelu.T4",
+    "-p",
+    "threads=1",
+    "-f",
+    "0",
+    "-wi",
+    "1",
+    "-w",
+    "10ms",
+    "-i",
+    "1",
+    "-r",
+    "10ms"
   };
 
   private static RatioRow row(double rate, double limit, OptionalDouble required) {
