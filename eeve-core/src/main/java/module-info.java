@@ -10,4 +10,5 @@ module dev.eeve {
   exports dev.eeve.model;
   exports dev.eeve.tokenizer;
   exports dev.eeve.training;
+  exports dev.eeve.vocabulary;
 }

@@ -23,7 +23,8 @@ import picocli.CommandLine.ParameterException;
       ScoreCommand.class,
       TokenizeCommand.class,
       InfoCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      ExpandCommand.class
     })
 public final class Main implements Runnable {
   @Option(

@@ -127,7 +127,7 @@ final class BytePairEncoding {
     int count = symbols(symbols, bytes);
     count =
         count <= MAX_SCANNED
-            ? merge(symbols, work.ranks, count)
+            ? merge(merges, symbols, work.ranks, count)
             : LongWord.merge(merges, symbols, count);
     work.reserve(count);
     System.arraycopy(symbols, 0, work.ids, work.count, count);
@@ -186,7 +186,8 @@ final class BytePairEncoding {
     return n;
   }
 
-  private int merge(int[] symbols, int[] ranks, int count) {
+  /** Merges {@code symbols[0, count)}, at most {@link #MAX_SCANNED}; returns how many are left. */
+  static int merge(MergeTable merges, int[] symbols, int[] ranks, int count) {
     int n = count;
     for (int i = 0; i + 1 < n; i++) {
       ranks[i] = merges.rank(symbols[i], symbols[i + 1]);

@@ -230,6 +230,16 @@ public final class Tokenizer {
   }
 
   /**
+   * Whether a token is found in the text before it is split.
+   *
+   * @param id any number
+   * @return true for the ids of {@link #addedTokens}
+   */
+  public boolean isAdded(int id) {
+    return id >= 0 && vocabulary.added(id) != null;
+  }
+
+  /**
    * The merges of the model.
    *
    * @return all of them, lowest rank first

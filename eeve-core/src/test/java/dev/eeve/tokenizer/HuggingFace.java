@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Assumptions;
 
 /** Hugging Face's own library, which every id is compared with. */
-final class HuggingFace implements AutoCloseable {
+public final class HuggingFace implements AutoCloseable {
   static {
     System.setProperty("ai.djl.offline", "true"); // its native library is inside its jar
   }
@@ -20,8 +20,14 @@ final class HuggingFace implements AutoCloseable {
     this.tokenizer = tokenizer;
   }
 
-  /** Reads a tokenizer.json; skips the test where the native library does not exist. */
-  static HuggingFace read(Path json) throws IOException {
+  /**
+   * Reads a tokenizer.json; skips the test where the native library does not exist.
+   *
+   * @param json the file
+   * @return the library's tokenizer
+   * @throws IOException if there is no such file
+   */
+  public static HuggingFace read(Path json) throws IOException {
     try {
       return new HuggingFace(
           HuggingFaceTokenizer.builder()
@@ -34,7 +40,13 @@ final class HuggingFace implements AutoCloseable {
     }
   }
 
-  int[] encode(String text) {
+  /**
+   * Its ids.
+   *
+   * @param text any
+   * @return without those of a template
+   */
+  public int[] encode(String text) {
     return encode(text, false);
   }
 
@@ -42,7 +54,14 @@ final class HuggingFace implements AutoCloseable {
     return ints(tokenizer.encode(text, addSpecialTokens, false).getIds());
   }
 
-  String decode(int[] ids, boolean skipSpecial) {
+  /**
+   * Its text.
+   *
+   * @param ids any
+   * @param skipSpecial whether special tokens are left out
+   * @return what they decode to
+   */
+  public String decode(int[] ids, boolean skipSpecial) {
     return tokenizer.decode(Arrays.stream(ids).asLongStream().toArray(), skipSpecial);
   }
 

@@ -32,8 +32,13 @@ public final class TokenizerFiles {
     return bytesOnly().toString();
   }
 
-  /** A tokenizer of the 256 bytes, byte b being id b, without merges or added tokens. */
-  static ObjectNode bytesOnly() {
+  /**
+   * A tokenizer of the 256 bytes, byte b being id b, without merges or added tokens.
+   *
+   * @return its tree
+   */
+  @SuppressWarnings("exports")
+  public static ObjectNode bytesOnly() {
     ObjectNode root = StrictJson.MAPPER.createObjectNode();
     root.put("version", "1.0");
     root.putNull("truncation").putNull("padding");
@@ -59,8 +64,15 @@ public final class TokenizerFiles {
     return root;
   }
 
-  /** Adds a merge and the token it makes, if new, under the next id. */
-  static void merge(ObjectNode root, String left, String right) {
+  /**
+   * Adds a merge and the token it makes, if new, under the next id.
+   *
+   * @param root a tokenizer's tree
+   * @param left spelled
+   * @param right spelled
+   */
+  @SuppressWarnings("exports")
+  public static void merge(ObjectNode root, String left, String right) {
     ObjectNode vocabulary = vocabulary(root);
     if (!vocabulary.has(left + right)) {
       vocabulary.put(left + right, vocabulary.size());
@@ -103,7 +115,13 @@ public final class TokenizerFiles {
     return shared("tokenizer/phi-2/tokenizer.json");
   }
 
-  static Optional<Path> shared(String name) {
+  /**
+   * A file of the shared folder beside the repository, where there is one.
+   *
+   * @param name its path there
+   * @return the file
+   */
+  public static Optional<Path> shared(String name) {
     Path folder = Path.of("").toAbsolutePath();
     while (folder != null && !Files.exists(folder.resolve(".ci"))) {
       folder = folder.getParent();
@@ -113,8 +131,12 @@ public final class TokenizerFiles {
         .filter(Files::exists);
   }
 
-  /** phi-2's tokenizer, rebuilt from the GPT-2 ranks inside jtokkit. */
-  static synchronized Path rebuiltPhi2() {
+  /**
+   * phi-2's tokenizer, rebuilt from the GPT-2 ranks inside jtokkit.
+   *
+   * @return its tokenizer.json
+   */
+  public static synchronized Path rebuiltPhi2() {
     if (rebuilt == null) {
       try {
         Path folder = Files.createTempDirectory("eeve-tokenizer");

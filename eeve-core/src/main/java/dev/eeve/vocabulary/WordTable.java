@@ -1,0 +1,189 @@
+package dev.eeve.vocabulary;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/** Counts of words, each a run of bytes, up to a size; read in the order of their bytes. */
+final class WordTable {
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private final int maxBytes;
+
+  /** Words one after the other; the last eight bytes are never used, so that reads may run over. */
+  private byte[] bytes = new byte[1 << 16];
+
+  private int[] starts = new int[1 << 12];
+  private long[] counts = new long[1 << 12];
+
+  /** A word's number + 1; 0 where free. At most half full. */
+  private int[] slots = new int[1 << 13];
+
+  private int size;
+
+  /**
+   * An empty table.
+   *
+   * @param maxBytes the most its words take
+   */
+  WordTable(int maxBytes) {
+    this.maxBytes = maxBytes;
+  }
+
+  int size() {
+    return size;
+  }
+
+  /** Whether a word of that length fits. */
+  boolean hasRoom(int length) {
+    return starts[size] + (long) length <= maxBytes;
+  }
+
+  /**
+   * Counts a word.
+   *
+   * @param word holds it from its start, and eight bytes more
+   * @param length its length
+   * @param count added to its count
+   */
+  void add(byte[] word, int length, long count) {
+    int mask = slots.length - 1;
+    int slot = hash(word, length) & mask;
+    while (slots[slot] != 0) {
+      int number = slots[slot] - 1;
+      int start = starts[number];
+      if (starts[number + 1] - start == length
+          && Arrays.equals(bytes, start, start + length, word, 0, length)) {
+        counts[number] += count;
+        return;
+      }
+      slot = slot + 1 & mask;
+    }
+    int start = starts[size];
+    if (start + length + Long.BYTES > bytes.length) {
+      long wanted = Math.max(start + (long) length + Long.BYTES, bytes.length * 2L);
+      bytes = Arrays.copyOf(bytes, (int) Math.min(Integer.MAX_VALUE - 64, wanted));
+    }
+    System.arraycopy(word, 0, bytes, start, length);
+    counts[size] = count;
+    slots[slot] = ++size;
+    if (size == counts.length - 1) {
+      starts = Arrays.copyOf(starts, size * 2);
+      counts = Arrays.copyOf(counts, size * 2);
+    }
+    starts[size] = start + length;
+    if (size * 2 > slots.length) {
+      grow();
+    }
+  }
+
+  private void grow() {
+    slots = new int[slots.length * 2];
+    int mask = slots.length - 1;
+    for (int number = 0; number < size; number++) {
+      int slot = hash(number) & mask;
+      while (slots[slot] != 0) {
+        slot = slot + 1 & mask;
+      }
+      slots[slot] = number + 1;
+    }
+  }
+
+  private int hash(int number) {
+    return hash(bytes, starts[number], starts[number + 1] - starts[number]);
+  }
+
+  private static int hash(byte[] word, int length) {
+    return hash(word, 0, length);
+  }
+
+  private static int hash(byte[] word, int from, int length) {
+    long h = length;
+    int i = 0;
+    for (; i + Long.BYTES <= length; i += Long.BYTES) {
+      h = (h ^ (long) LONG.get(word, from + i)) * 0x9E3779B97F4A7C15L;
+      h ^= h >>> 29;
+    }
+    if (i < length) {
+      long rest = (long) LONG.get(word, from + i) << (Long.BYTES - (length - i)) * Byte.SIZE;
+      h = (h ^ rest) * 0xBF58476D1CE4E5B9L;
+    }
+    return (int) (h ^ h >>> 32);
+  }
+
+  /** The numbers of all words in the order of their bytes, unsigned. */
+  int[] sorted() {
+    int[] order = new int[size];
+    Arrays.setAll(order, i -> i);
+    sort(order, 0, size, 0);
+    return order;
+  }
+
+  /**
+   * Three-way radix quicksort: {@code order[from, to)} agree in their first {@code depth} bytes.
+   */
+  private void sort(int[] order, int from, int to, int depth) {
+    int low = from;
+    int high = to;
+    int at = depth;
+    while (high - low > 1) {
+      int pivot = byteAt(order[low + high >>> 1], at);
+      int less = low;
+      int more = high;
+      for (int i = low; i < more; ) {
+        int value = byteAt(order[i], at);
+        if (value < pivot) {
+          swap(order, less++, i++);
+        } else if (value > pivot) {
+          swap(order, i, --more);
+        } else {
+          i++;
+        }
+      }
+      sort(order, low, less, at);
+      sort(order, more, high, at);
+      if (pivot < 0) {
+        return; // words that end here are equal, and no two are
+      }
+      low = less;
+      high = more;
+      at++;
+    }
+  }
+
+  private static void swap(int[] order, int a, int b) {
+    int kept = order[a];
+    order[a] = order[b];
+    order[b] = kept;
+  }
+
+  /** A byte of a word, -1 past its end. */
+  private int byteAt(int number, int depth) {
+    int at = starts[number] + depth;
+    return at < starts[number + 1] ? bytes[at] & 0xFF : -1;
+  }
+
+  byte[] bytes() {
+    return bytes;
+  }
+
+  int start(int number) {
+    return starts[number];
+  }
+
+  int end(int number) {
+    return starts[number + 1];
+  }
+
+  long count(int number) {
+    return counts[number];
+  }
+
+  /** Forgets all words, keeps the memory. */
+  void clear() {
+    size = 0;
+    Arrays.fill(slots, 0);
+  }
+}
