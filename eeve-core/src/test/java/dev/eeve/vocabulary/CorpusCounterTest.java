@@ -70,11 +70,11 @@ class CorpusCounterTest {
 
   @Test
   void countsAreThoseOfAPlainMapAtAnyThreadCountAndTableSize() throws IOException {
-    List<String> documents = SmallBase.documents(6000, 1);
-    Path corpus = SmallBase.corpus(folder.resolve("c.txt"), 6000, 1);
+    List<String> documents = SmallBase.documents(2500, 1);
+    Path corpus = SmallBase.corpus(folder.resolve("c.txt"), 2500, 1);
     byte[] first = null;
-    for (int threads : new int[] {1, 2, 5}) {
-      for (int tableBytes : new int[] {400, 3000, 1 << 20}) {
+    for (int threads : new int[] {1, 3}) {
+      for (int tableBytes : new int[] {1500, 1 << 20}) {
         CorpusCounter counter = counter("w" + threads + tableBytes, threads, tableBytes);
         Path sum = folder.resolve("sum");
         CorpusTotals totals =
@@ -85,7 +85,7 @@ class CorpusCounterTest {
           assertEquals(words(documents, false), read(sum, false));
           assertEquals(words(documents, true), read(sum, true));
           long held = documents.stream().filter(CorpusCounterTest::isHeldOut).count();
-          assertTrue(held > 5, held + " held out");
+          assertTrue(held > 2, held + " held out");
           assertEquals(held, totals.heldOut().documents());
           assertEquals(documents.size() - held, totals.documents());
           assertEquals(
@@ -169,7 +169,7 @@ class CorpusCounterTest {
     counter.addUp(counter.count(List.of(corpus), STRICT, ExpansionProgress.NONE), sum);
     byte[] good = Files.readAllBytes(sum);
     Path broken = folder.resolve("broken");
-    for (int at = 0; at < good.length; at += 7) {
+    for (int at = 0; at < good.length; at += 41) {
       byte[] bad = good.clone();
       bad[at] ^= 1;
       Files.write(broken, bad);
