@@ -95,7 +95,7 @@ class ExpandCommandTest {
     assertEquals(report, JSON.readTree(Files.readAllBytes(folder.resolve("wide/expansion.json"))));
     JsonNode ids = JSON.readTree(run(0, "tokenize", "--model", wide, "--text", " 영화"));
     assertEquals(1, ids.size());
-    JsonNode score = JSON.readTree(run(0, "score", "--model", wide, "--text", "정말 영화", "--json"));
+    JsonNode score = JSON.readTree(run(0, "score", "--model", wide, "--text", " 정말 영화", "--json"));
     assertEquals(2, score.get("tokens").size());
 
     String counts = folder.resolve("c.counts").toString();
