@@ -2,8 +2,6 @@ package dev.eeve.kernels;
 
 import dev.eeve.kernels.Scratch.Use;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -13,8 +11,6 @@ import java.util.Arrays;
  */
 final class LinearInputJob extends Job {
   private static final int ROWS = Weights.PANEL_ROWS;
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** Blocks that share a packed tile of rows at most: their weights stay in the second cache. */
   private static final int MAX_GROUP = 4;
@@ -84,9 +80,7 @@ final class LinearInputJob extends Job {
       float[] sums, int padded, int i, int first, int n, int count, int blocks, Scratch scratch) {
     long size = 4L * depth * ROWS;
     MemorySegment turned = scratch.segment(Use.WEIGHTS, group * size);
-    for (int b = 0; b < blocks; b++) {
-      turn(turned, b * size, parts[i].weight(), first + b * ROWS, n, count, scratch);
-    }
+    turn(turned, size, parts[i].weight(), first, blocks, n, count, scratch);
     for (int row = 0; row < dIn.rows(); row += VectorTile.ROWS) {
       int in = packed.index(i, n, row, count);
       for (int b = 0; b < blocks; b++) {
@@ -99,33 +93,28 @@ final class LinearInputJob extends Job {
     }
   }
 
-  /** Rows {@code n … n + count} of 32 columns, as {@code (32 / COLUMNS, depth, COLUMNS)}. */
+  /**
+   * Rows {@code n … n + count} of blocks of 32 columns, as {@code (32 / COLUMNS, depth, COLUMNS)}.
+   */
   private void turn(
       MemorySegment turned,
-      long at,
+      long size,
       Weights weight,
-      int column,
+      int first,
+      int blocks,
       int n,
       int count,
       Scratch scratch) {
     MemorySegment lines = scratch.segment(Use.LINES, 4L * ROWS * ROWS);
-    int columns = Math.min(ROWS, weight.columns() - column);
-    int stride = VectorTile.COLUMNS;
-    for (int r = 0; r < count; r += ROWS) {
-      int panel = (n + r) / ROWS;
-      VectorProduct.widen(weight, panel, column, column + columns, lines, 0);
-      if (columns == ROWS) {
-        long to = at + (long) r * VectorTile.LINE;
-        VectorTranspose.panel(turned, to, (long) depth * VectorTile.LINE, lines);
-        continue;
-      }
-      for (int j = 0; j < ROWS; j++) {
-        for (int k = 0; k < ROWS; k++) {
-          int from = (j / stride * columns + k) * stride + j % stride;
-          int to = k / stride * depth * stride + (r + j) * stride + k % stride;
-          float value = k < columns ? lines.get(FLOAT, 4L * from) : 0f;
-          turned.set(FLOAT, at + 4L * to, value);
-        }
+    float[] room = scratch.floats(Use.LINES, 2 * ROWS * ROWS);
+    for (int r = 0; r < count; r += ROWS) { // panel by panel, as memory has them
+      for (int b = 0; b < blocks; b++) {
+        int column = first + b * ROWS;
+        int columns = Math.min(ROWS, weight.columns() - column);
+        VectorProduct.widen(weight, (n + r) / ROWS, column, column + columns, lines, 0);
+        long to = b * size + (long) r * VectorTile.LINE;
+        long stride = (long) depth * VectorTile.LINE;
+        VectorTranspose.panel(turned, to, stride, lines, columns, room);
       }
     }
   }

@@ -7,13 +7,19 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * {@code dW += dOutᵀ · in}: one unit is a panel of 32 weight rows times a stretch of lines. The
- * panel's lines are the rows of a {@link VectorTile}, its columns the 32 weight rows, and the token
- * rows the features.
+ * {@code dW += dOutᵀ · in}: one unit is a group of panels of 32 weight rows times a stretch of
+ * lines. A panel's lines are the rows of a {@link VectorTile}, its columns the 32 weight rows, and
+ * the token rows the features.
  */
 final class LinearWeightJob extends Job {
   /** Lines of a unit at most; it has whole tiles and starts at the first of four streams. */
   private static final int LINES = 480;
+
+  /** Panels that share a packed tile at most. */
+  private static final int MAX_GROUP = 4;
+
+  /** Units a thread gets at least before panels are grouped, so that all end together. */
+  private static final int UNITS_PER_THREAD = 8;
 
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final ValueLayout.OfFloat FLOAT =
@@ -23,6 +29,7 @@ final class LinearWeightJob extends Job {
   private PackColumnsJob packed;
   private int depth;
   private int lines;
+  private int group;
 
   void run(Workers workers, Linear.WeightGradient[] parts) {
     this.parts = parts;
@@ -38,10 +45,11 @@ final class LinearWeightJob extends Job {
       }
       packed.pack(workers, depth);
     }
-    int units = 0;
-    for (Linear.WeightGradient part : parts) {
-      units += units(part);
+    group = 1;
+    if (packed != null) {
+      group = Math.clamp(units() / (UNITS_PER_THREAD * workers.threads()), 1, MAX_GROUP);
     }
+    int units = units();
     workers.run(this, units);
     if (packed != null) {
       packed.end();
@@ -49,12 +57,20 @@ final class LinearWeightJob extends Job {
     this.parts = null;
   }
 
+  private int units() {
+    int units = 0;
+    for (Linear.WeightGradient part : parts) {
+      units += units(part);
+    }
+    return units;
+  }
+
   private int stretches(Linear.WeightGradient part) {
     return (part.in().columns() + lines - 1) / lines;
   }
 
   private int units(Linear.WeightGradient part) {
-    return part.dWeight().panels() * stretches(part);
+    return (part.dWeight().panels() + group - 1) / group * stretches(part);
   }
 
   @Override
@@ -64,50 +80,62 @@ final class LinearWeightJob extends Job {
       unit -= units(parts[i++]);
     }
     Linear.WeightGradient part = parts[i];
-    int panel = unit / stretches(part);
+    int panel = unit / stretches(part) * group;
+    int panels = Math.min(group, part.dWeight().panels() - panel);
     int first = unit % stretches(part) * lines;
     int count = Math.min(lines, part.in().columns() - first);
-    int tile = packed == null ? 1 : VectorTile.ROWS;
-    int padded = (count + tile - 1) / tile * tile;
-    float[] sums = scratch.floats(Use.PRODUCT, lines * ROWS);
-    load(sums, part.dWeight(), panel, first, count);
-    Arrays.fill(sums, count * ROWS, padded * ROWS, 0f);
-    for (int row = 0; row < part.in().rows(); row += depth) {
-      int rows = Math.min(depth, part.in().rows() - row);
-      if (packed == null) {
-        addScalar(sums, part, panel, first, count, row, rows);
-      } else {
-        addTiles(sums, i, panel, first, padded, row, rows, scratch);
-      }
+    float[] sums = scratch.floats(Use.PRODUCT, group * lines * ROWS);
+    if (packed == null) {
+      addScalar(sums, part, panel, first, count);
+      return;
     }
-    store(sums, part.dWeight(), panel, first, count);
+    for (int row = 0; row < part.in().rows(); row += depth) {
+      addTiles(sums, i, panel, panels, first, count, row, scratch);
+    }
   }
 
+  /** A packed tile stays in the first cache while it meets the group's panels. */
   private void addTiles(
-      float[] sums, int i, int panel, int first, int lines, int row, int rows, Scratch scratch) {
-    MemorySegment block = scratch.segment(Use.WEIGHTS, 4L * depth * ROWS);
-    VectorLines.columns(block, parts[i].dOut(), row, rows, panel * ROWS);
-    for (int k = 0; k < lines; k += VectorTile.ROWS) {
+      float[] sums, int i, int panel, int panels, int first, int count, int row, Scratch scratch) {
+    Linear.WeightGradient part = parts[i];
+    int rows = Math.min(depth, part.in().rows() - row);
+    long size = 4L * rows * ROWS;
+    MemorySegment blocks = scratch.segment(Use.WEIGHTS, 4L * group * depth * ROWS);
+    for (int p = 0; p < panels; p++) {
+      VectorLines.columns(blocks, p * size, part.dOut(), row, rows, (panel + p) * ROWS);
+    }
+    for (int k = 0; k < count; k += VectorTile.ROWS) {
       int in = packed.index(i, row, first + k, rows);
-      for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
-        VectorTile.add(sums, k * ROWS + c, packed.buffer, in, block, 4L * c * rows, rows);
+      int tile = Math.min(VectorTile.ROWS, count - k);
+      for (int p = 0; p < panels; p++) {
+        int at = (p * lines + k) * ROWS;
+        if (row == 0) { // loaded and stored a little at a time: memory has time meanwhile
+          VectorLines.load(sums, at, part.dWeight(), panel + p, first + k, tile);
+          Arrays.fill(sums, at + tile * ROWS, at + VectorTile.ROWS * ROWS, 0f);
+        }
+        for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
+          long from = p * size + 4L * c * rows;
+          VectorTile.add(sums, at + c, packed.buffer, in, blocks, from, rows);
+        }
+        if (row + rows == part.in().rows()) {
+          VectorLines.store(sums, at, part.dWeight(), panel + p, first + k, tile);
+        }
       }
     }
   }
 
   /** The specification: one fused multiply-add per token row, in order. */
   private static void addScalar(
-      float[] sums,
-      Linear.WeightGradient part,
-      int panel,
-      int first,
-      int lines,
-      int row,
-      int rows) {
+      float[] sums, Linear.WeightGradient part, int panel, int first, int lines) {
     float[] in = part.in().data();
     float[] dOut = part.dOut().data();
-    int valid = part.dWeight().rowsOf(panel);
-    for (int r = row; r < row + rows; r++) {
+    Weights dWeight = part.dWeight();
+    int valid = dWeight.rowsOf(panel);
+    for (int k = 0; k < lines; k++) {
+      long line = dWeight.line(panel, first + k);
+      MemorySegment.copy(dWeight.memory, FLOAT, line, sums, k * ROWS, ROWS);
+    }
+    for (int r = 0; r < part.in().rows(); r++) {
       int from = part.dOut().index(r) + panel * ROWS;
       for (int k = 0; k < lines; k++) {
         float x = in[part.in().index(r) + first + k];
@@ -116,27 +144,9 @@ final class LinearWeightJob extends Job {
         }
       }
     }
-  }
-
-  private static void load(float[] sums, Weights weights, int panel, int first, int lines) {
-    if (Simd.VECTOR) {
-      VectorLines.load(sums, weights, panel, first, lines);
-      return;
-    }
     for (int k = 0; k < lines; k++) {
-      MemorySegment.copy(
-          weights.memory, FLOAT, weights.line(panel, first + k), sums, k * ROWS, ROWS);
-    }
-  }
-
-  private static void store(float[] sums, Weights weights, int panel, int first, int lines) {
-    if (Simd.VECTOR) {
-      VectorLines.store(sums, weights, panel, first, lines);
-      return;
-    }
-    for (int k = 0; k < lines; k++) {
-      MemorySegment.copy(
-          sums, k * ROWS, weights.memory, FLOAT, weights.line(panel, first + k), ROWS);
+      long line = dWeight.line(panel, first + k);
+      MemorySegment.copy(sums, k * ROWS, dWeight.memory, FLOAT, line, ROWS);
     }
   }
 }

@@ -51,21 +51,28 @@ final class PackRowsJob extends Job {
     for (int k = 0; k < matrix.columns(); k += depth) {
       int features = Math.min(depth, matrix.columns() - k);
       int at = index(unit / tiles, k, first, features);
+      if (first + VectorTile.ROWS <= matrix.rows()) {
+        packTile(matrix.data(), matrix.index(first) + k, matrix.columns(), features, buffer, at);
+        continue;
+      }
       for (int r = 0; r < VectorTile.ROWS; r++) {
-        if (first + r < matrix.rows()) {
-          packRow(matrix.data(), matrix.index(first + r) + k, features, buffer, at + r);
-        } else {
-          for (int f = 0; f < features; f++) {
-            buffer[at + r + f * VectorTile.ROWS] = 0f;
-          }
+        boolean exists = first + r < matrix.rows();
+        int from = exists ? matrix.index(first + r) + k : 0;
+        for (int f = 0; f < features; f++) {
+          buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[from + f] : 0f;
         }
       }
     }
   }
 
-  private static void packRow(float[] row, int from, int features, float[] buffer, int at) {
+  /** Stored front to back: a tile is larger than the first cache. */
+  private static void packTile(
+      float[] data, int from, int columns, int features, float[] buffer, int at) {
     for (int f = 0; f < features; f++) {
-      buffer[at + f * VectorTile.ROWS] = row[from + f];
+      int to = at + f * VectorTile.ROWS;
+      for (int r = 0; r < VectorTile.ROWS; r++) {
+        buffer[to + r] = data[from + r * columns + f];
+      }
     }
   }
 

@@ -22,26 +22,27 @@ final class VectorLines {
    *
    * @param first a multiple of 4
    */
-  static void load(float[] target, Weights weights, int panel, int first, int count) {
+  static void load(float[] target, int targetAt, Weights weights, int panel, int first, int count) {
     MemorySegment memory = weights.memory;
     long at = weights.line(panel, first);
     for (int k = 0; k < count; k++) {
       long line = at + (k & 3) * weights.streamStride + (long) (k >> 2) * LINE;
       for (int c = 0; c < ROWS; c += LANES) {
         FloatVector.fromMemorySegment(FLOATS, memory, line + c * 4L, ORDER)
-            .intoArray(target, k * ROWS + c);
+            .intoArray(target, targetAt + k * ROWS + c);
       }
     }
   }
 
   /** The way back. */
-  static void store(float[] source, Weights weights, int panel, int first, int count) {
+  static void store(
+      float[] source, int sourceAt, Weights weights, int panel, int first, int count) {
     MemorySegment memory = weights.memory;
     long at = weights.line(panel, first);
     for (int k = 0; k < count; k++) {
       long line = at + (k & 3) * weights.streamStride + (long) (k >> 2) * LINE;
       for (int c = 0; c < ROWS; c += LANES) {
-        FloatVector.fromArray(FLOATS, source, k * ROWS + c)
+        FloatVector.fromArray(FLOATS, source, sourceAt + k * ROWS + c)
             .intoMemorySegment(memory, line + c * 4L, ORDER);
       }
     }
@@ -51,14 +52,15 @@ final class VectorLines {
    * 32 columns of some rows as the block of a {@link VectorTile}: {@code (32 / COLUMNS, rows,
    * COLUMNS)}, zero past the last column.
    */
-  static void columns(MemorySegment block, FloatMatrix from, int row, int rows, int column) {
+  static void columns(
+      MemorySegment block, long blockAt, FloatMatrix from, int row, int rows, int column) {
     int columns = Math.min(ROWS, from.columns() - column);
     float[] data = from.data();
     for (int r = 0; r < rows; r++) {
       int at = from.index(row + r) + column;
       for (int c = 0; c < ROWS; c += LANES) {
         int group = c / VectorTile.COLUMNS * VectorTile.COLUMNS;
-        long to = 4L * (group * rows + r * VectorTile.COLUMNS + c - group);
+        long to = blockAt + 4L * (group * rows + r * VectorTile.COLUMNS + c - group);
         if (c + LANES <= columns) {
           FloatVector.fromArray(FLOATS, data, at + c).intoMemorySegment(block, to, ORDER);
         } else {
