@@ -68,6 +68,6 @@ record Shape(String name, Width width, String part, int position, int tokens) {
    * reads from memory and not from a cache, as it does inside the whole model.
    */
   int copies(long bytes) {
-    return width.isTiny() ? 2 : (int) Math.max(1, -(-MachineLimits.READ_BYTES / bytes));
+    return width.isTiny() ? 2 : (int) Math.ceilDiv(MachineLimits.READ_BYTES, bytes);
   }
 }
