@@ -1,6 +1,7 @@
 package dev.eeve.generation;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.eeve.internal.FileFailure;
 import dev.eeve.internal.StrictJson;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
@@ -98,15 +99,21 @@ public record GenerationDefaults(
 
   private static int integer(String where, JsonNode value) throws IOException {
     if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 0) {
-      throw new IOException(where + ": " + value + " found, needed a whole number of 0 or more");
+      throw new IOException(
+          where + ": " + shown(value) + " found, needed a whole number of 0 or more");
     }
     return value.intValue();
   }
 
   private static float number(String where, JsonNode value) throws IOException {
     if (!value.isNumber()) {
-      throw new IOException(where + ": " + value + " found, needed a number");
+      throw new IOException(where + ": " + shown(value) + " found, needed a number");
     }
     return value.floatValue();
+  }
+
+  /** A hostile file's value must not fill the log. */
+  private static String shown(JsonNode value) {
+    return FileFailure.printable(value.toString(), 80);
   }
 }
