@@ -58,7 +58,7 @@ public final class PhiModel implements AutoCloseable {
       System.getLogger("dev.eeve")
           .log(
               System.Logger.Level.WARNING,
-              "eeve runs many times slower than it can: " + Simd.describe());
+              "eeve runs about 5 times slower than it can: " + Simd.describe());
     }
   }
 
