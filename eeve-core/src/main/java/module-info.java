@@ -1,6 +1,7 @@
 /** Phi-2 and EEVE-Korean in pure Java: checkpoints, tokenizer, model and text generation. */
 module dev.eeve {
   requires com.fasterxml.jackson.databind;
+  requires jdk.management;
   requires transitive dev.eeve.kernels;
 
   exports dev.eeve;

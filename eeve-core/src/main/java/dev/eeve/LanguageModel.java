@@ -1,6 +1,8 @@
 package dev.eeve;
 
+import dev.eeve.evaluation.LogitsFile;
 import dev.eeve.evaluation.Scorer;
+import dev.eeve.evaluation.TextScore;
 import dev.eeve.generation.GeneratedToken;
 import dev.eeve.generation.Generation;
 import dev.eeve.generation.GenerationConfig;
@@ -13,13 +15,14 @@ import dev.eeve.model.PhiModel;
 import dev.eeve.model.Session;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * A model, its tokenizer and its threads: text in, text out.
@@ -47,13 +50,7 @@ public final class LanguageModel implements AutoCloseable {
     this.defaults = defaults;
     this.options = options;
     this.pool = new WorkerPool(options.threads());
-    this.unused = new BitSet();
-    tokenizer.ifPresent(
-        t -> {
-          for (int id = 0; id < model.config().vocabSize(); id++) {
-            unused.set(id, !t.isToken(id));
-          }
-        });
+    this.unused = ModelFiles.unused(model.config(), tokenizer);
   }
 
   /**
@@ -77,25 +74,9 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException names the file and the tensor or key that is wrong
    */
   public static LanguageModel open(Path folder, LoadOptions options) throws IOException {
-    Path tokens = folder.resolve("tokenizer.json");
-    PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
-    GenerationDefaults defaults = GenerationDefaults.read(folder.resolve("generation_config.json"));
-    Optional<Tokenizer> tokenizer = Optional.empty();
-    if (Files.exists(tokens)) {
-      tokenizer = Optional.of(Tokenizer.read(tokens));
-      requireRows(tokens, tokenizer.get(), config);
-    }
-    PhiModel model = PhiModel.open(folder, options.dtype(), options.threads());
-    return new LanguageModel(model, tokenizer, defaults, options);
-  }
-
-  private static void requireRows(Path file, Tokenizer tokenizer, PhiConfig config)
-      throws IOException {
-    if (tokenizer.vocabularySize() > config.vocabSize()) {
-      throw new IOException(
-          "%s: %d tokens, but config.json's vocab_size is %d; take both from one model"
-              .formatted(file, tokenizer.vocabularySize(), config.vocabSize()));
-    }
+    ModelFiles files = ModelFiles.read(folder);
+    PhiModel model = PhiModel.open(folder, options.dtype(), options.threads(), options.listener());
+    return new LanguageModel(model, files.tokenizer(), files.defaults(), options);
   }
 
   /**
@@ -171,14 +152,7 @@ public final class LanguageModel implements AutoCloseable {
    * @return at least one id
    */
   public int[] encodePrompt(String prompt) {
-    int[] ids =
-        tokenizer
-            .orElseThrow(
-                () ->
-                    new IllegalArgumentException(
-                        "prompt: text, but the model has no tokenizer; add tokenizer.json to its"
-                            + " folder or pass token ids"))
-            .encode(prompt);
+    int[] ids = requireTokenizer("prompt").encode(prompt);
     if (ids.length == 0) {
       return new int[] {
         startToken()
@@ -189,6 +163,15 @@ public final class LanguageModel implements AutoCloseable {
       };
     }
     return ids;
+  }
+
+  private Tokenizer requireTokenizer(String argument) {
+    return tokenizer.orElseThrow(
+        () ->
+            new IllegalArgumentException(
+                argument
+                    + ": text, but the model has no tokenizer; add tokenizer.json to its folder or"
+                    + " pass token ids"));
   }
 
   /**
@@ -307,13 +290,85 @@ public final class LanguageModel implements AutoCloseable {
    * @return natural logarithms; NaN for the first, which follows nothing
    */
   public double[] logProbabilities(int[] tokens) {
-    int context = Math.clamp(tokens.length, 1, model.config().maxPositionEmbeddings());
-    try (Session session = session(context)) {
+    return onScoringSession(tokens.length, session -> Scorer.logProbabilities(session, tokens));
+  }
+
+  /**
+   * Scores a text after the {@link #startToken}, so that every token of it counts. A text longer
+   * than the context goes in windows with half a context of history.
+   *
+   * @param text any text
+   * @return its own tokens with their log-probabilities
+   */
+  public TextScore score(String text) {
+    int[] tokens = encodeAfterStart(text);
+    return onScoringSession(tokens.length, session -> Scorer.score(session, tokens, text));
+  }
+
+  /**
+   * Scores token ids as they are: the first follows nothing.
+   *
+   * @param tokens the ids
+   * @return them with their log-probabilities
+   */
+  public TextScore score(int[] tokens) {
+    return onScoringSession(tokens.length, session -> Scorer.score(session, tokens));
+  }
+
+  /**
+   * A text's ids behind the {@link #startToken}, as {@link #score(String)} reads them.
+   *
+   * @param text any text
+   * @return at least the start token
+   */
+  public int[] encodeAfterStart(String text) {
+    int start =
+        startToken()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "text: the model names neither bos nor eos to start it; pass token ids"));
+    return Scorer.withStart(requireTokenizer("text"), start, text);
+  }
+
+  /**
+   * Writes the logits after each of some tokens: tensor {@code logits}, F32 (T, V).
+   *
+   * @param tokens at least one, at most the model's max_position_embeddings
+   * @param file a safetensors file that appears whole, or not at all
+   * @throws IOException names the file
+   */
+  public void writeLogits(int[] tokens, Path file) throws IOException {
+    int context = model.config().maxPositionEmbeddings();
+    if (tokens.length == 0 || tokens.length > context) {
+      throw new IllegalArgumentException(
+          "tokens: %d, needed 1 to %d for logits; shorten the text"
+              .formatted(tokens.length, context));
+    }
+    try {
+      onScoringSession(
+          tokens.length,
+          session -> {
+            try {
+              LogitsFile.write(session, tokens, file);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+            return file;
+          });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  private <T> T onScoringSession(int tokens, Function<Session, T> work) {
+    int capacity = Math.clamp(tokens, 1, model.config().maxPositionEmbeddings());
+    try (Session session = session(capacity)) {
       if (!gate.enter()) {
         throw new IllegalStateException("the model is closed");
       }
       try {
-        return Scorer.logProbabilities(session, tokens);
+        return work.apply(session);
       } finally {
         gate.leave();
       }

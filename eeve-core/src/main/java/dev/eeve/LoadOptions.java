@@ -2,6 +2,8 @@ package dev.eeve;
 
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.model.LoadListener;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -10,10 +12,13 @@ import java.util.Optional;
  * @param dtype how to keep the weights; empty for the file's own type
  * @param threads threads that share one computation, at least 1
  * @param blocking block sizes of the kernels
+ * @param listener hears how far loading has come
  */
-public record LoadOptions(Optional<ElementType> dtype, int threads, Blocking blocking) {
+public record LoadOptions(
+    Optional<ElementType> dtype, int threads, Blocking blocking, LoadListener listener) {
   /** Checks the number of threads. */
   public LoadOptions {
+    Objects.requireNonNull(listener, "listener");
     if (threads < 1) {
       throw new IllegalArgumentException("threads: " + threads + ", needed at least 1");
     }
@@ -26,7 +31,10 @@ public record LoadOptions(Optional<ElementType> dtype, int threads, Blocking blo
    */
   public static LoadOptions defaults() {
     return new LoadOptions(
-        Optional.empty(), Runtime.getRuntime().availableProcessors(), Blocking.defaults());
+        Optional.empty(),
+        Runtime.getRuntime().availableProcessors(),
+        Blocking.defaults(),
+        LoadListener.NONE);
   }
 
   /**
@@ -36,7 +44,7 @@ public record LoadOptions(Optional<ElementType> dtype, int threads, Blocking blo
    * @return a copy
    */
   public LoadOptions withDtype(ElementType value) {
-    return new LoadOptions(Optional.of(value), threads, blocking);
+    return new LoadOptions(Optional.of(value), threads, blocking, listener);
   }
 
   /**
@@ -46,7 +54,7 @@ public record LoadOptions(Optional<ElementType> dtype, int threads, Blocking blo
    * @return a copy
    */
   public LoadOptions withThreads(int value) {
-    return new LoadOptions(dtype, value, blocking);
+    return new LoadOptions(dtype, value, blocking, listener);
   }
 
   /**
@@ -56,6 +64,16 @@ public record LoadOptions(Optional<ElementType> dtype, int threads, Blocking blo
    * @return a copy
    */
   public LoadOptions withBlocking(Blocking value) {
-    return new LoadOptions(dtype, threads, value);
+    return new LoadOptions(dtype, threads, value, listener);
+  }
+
+  /**
+   * These options with a listener.
+   *
+   * @param value hears how far loading has come
+   * @return a copy
+   */
+  public LoadOptions withListener(LoadListener value) {
+    return new LoadOptions(dtype, threads, blocking, value);
   }
 }

@@ -11,6 +11,9 @@ import picocli.CommandLine.Option;
 
 /** What every command shares. */
 abstract class BaseCommand implements Callable<Integer> {
+  /** Set by the factory. */
+  Console console;
+
   /** Where results go; set by the factory. */
   Output output;
 
@@ -22,14 +25,35 @@ abstract class BaseCommand implements Callable<Integer> {
 
   static Path required(Path model) {
     if (model == null) {
-      throw new UsageException("--model: missing; pass a Hugging Face model folder");
+      throw new UsageException(
+          "--model: missing, and no small model ships with the tool yet; pass a Hugging Face model"
+              + " folder");
+    }
+    if (model.toString().toLowerCase(Locale.ROOT).endsWith(".gguf")) {
+      throw new UsageException(
+          "--model: "
+              + model
+              + ": .gguf files are not there yet; pass a Hugging Face model folder");
     }
     return model;
   }
 
+  /** Refuses an option that a later version will take. */
+  static void notYet(boolean given, String option, String instead) {
+    if (given) {
+      throw new UsageException(option + ": is not there yet; " + instead);
+    }
+  }
+
   /** Opens a model folder. */
   LanguageModel open(Path model, String dtype) throws IOException {
-    return LanguageModel.open(required(model), options(dtype));
+    Path folder = required(model);
+    LoadOptions options = options(dtype);
+    try (Progress progress = new Progress(console, "loading")) {
+      return LanguageModel.open(folder, options.withListener(progress::update));
+    } catch (IllegalArgumentException e) {
+      throw Messages.under("--dtype", "dtype", e);
+    }
   }
 
   /** The options of the command line. */
@@ -45,10 +69,13 @@ abstract class BaseCommand implements Callable<Integer> {
   }
 
   private static ElementType elementType(String dtype) {
-    return switch (dtype.toLowerCase(Locale.ROOT)) {
+    return switch (dtype) {
       case "f32" -> ElementType.F32;
       case "f16" -> ElementType.F16;
       case "bf16" -> ElementType.BF16;
+      case "q8_0", "q4_0" ->
+          throw new UsageException(
+              "--dtype: " + dtype + " is not there yet, needed auto, f32, f16 or bf16");
       default -> throw new UsageException("--dtype: " + dtype + ", needed auto, f32, f16 or bf16");
     };
   }

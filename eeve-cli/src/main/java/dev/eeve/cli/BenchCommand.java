@@ -3,6 +3,7 @@ package dev.eeve.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LoadOptions;
+import dev.eeve.ModelInfo;
 import dev.eeve.evaluation.ModelBenchmark;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
@@ -52,56 +53,64 @@ final class BenchCommand extends BaseCommand {
       throw new UsageException("--prompt and --decode: needed at least 1 of each");
     }
     LoadOptions options = options(dtype);
+    PhiConfig config = config();
+    int context = config.maxPositionEmbeddings();
+    if ((long) prompt + decode > context) {
+      throw new IllegalArgumentException(
+          "--prompt and --decode: %d together, the context holds %d"
+              .formatted((long) prompt + decode, context));
+    }
     long start = System.nanoTime();
-    try (PhiModel model = load(options);
+    try (PhiModel model = load(config, options);
         WorkerPool pool = new WorkerPool(options.threads())) {
       double loadMs = (System.nanoTime() - start) / 1e6;
-      int context = model.config().maxPositionEmbeddings();
-      if ((long) prompt + decode > context) {
-        throw new UsageException(
-            "--prompt and --decode: %d together, the context holds %d"
-                .formatted((long) prompt + decode, context));
-      }
       String name = subject.shape == null ? subject.model.toString() : subject.shape;
       print(ModelBenchmark.run(name, model, loadMs, pool, Blocking.defaults(), prompt, decode));
     }
     return 0;
   }
 
-  private PhiModel load(LoadOptions options) throws IOException {
-    Optional<ElementType> type = options.dtype();
+  private PhiConfig config() throws IOException {
     if (subject.model != null) {
-      return PhiModel.open(subject.model, type, options.threads());
+      return ModelInfo.read(required(subject.model), options(dtype)).config();
     }
-    PhiConfig config =
-        switch (subject.shape) {
-          case "phi-2" -> PhiConfig.phi2();
-          case "eeve-2.8b" -> PhiConfig.eeve2_8b();
-          default ->
-              throw new UsageException("--shape: " + subject.shape + ", needed phi-2 or eeve-2.8b");
-        };
-    return PhiModel.random(config, type.orElse(ElementType.BF16), SEED, options.threads());
+    return switch (subject.shape) {
+      case "phi-2" -> PhiConfig.phi2();
+      case "eeve-2.8b" -> PhiConfig.eeve2_8b();
+      default ->
+          throw new UsageException("--shape: " + subject.shape + ", needed phi-2 or eeve-2.8b");
+    };
+  }
+
+  private PhiModel load(PhiConfig config, LoadOptions options) throws IOException {
+    Optional<ElementType> type = options.dtype();
+    try (Progress progress = new Progress(console, "loading")) {
+      return subject.model != null
+          ? PhiModel.open(subject.model, type, options.threads(), progress::update)
+          : PhiModel.random(config, type.orElse(ElementType.BF16), SEED, options.threads());
+    } catch (IllegalArgumentException e) {
+      throw Messages.under("--dtype", "dtype", e);
+    }
   }
 
   private void print(ModelBenchmark.Result result) {
     if (!json) {
       output.line(
           String.format(
-                  Locale.ROOT,
-                  "%s %s, %d threads%n"
-                      + "prompt of %d: %.1f tokens/s, %.1f %% of the multiply-add peak (%.0f GFLOP/s)%n"
-                      + "decode: %.2f tokens/s, %.1f %% of the read rate (%.1f GB/s)",
-                  result.shape(),
-                  dtypeName(result.dtype()),
-                  result.threads(),
-                  result.promptTokens(),
-                  result.promptTokensPerS(),
-                  100 * result.promptShareOfPeak(),
-                  result.fmaPeakGflops(),
-                  result.decodeTokensPerS(),
-                  100 * result.decodeShareOfReadRate(),
-                  result.readGbPerS())
-              .replace(System.lineSeparator(), "\n"));
+              Locale.ROOT,
+              "%s %s, %d threads\n"
+                  + "prompt of %d: %.1f tokens/s, %.1f %% of the multiply-add peak (%.0f GFLOP/s)\n"
+                  + "decode: %.2f tokens/s, %.1f %% of the read rate (%.1f GB/s)",
+              result.shape(),
+              dtypeName(result.dtype()),
+              result.threads(),
+              result.promptTokens(),
+              result.promptTokensPerS(),
+              100 * result.promptShareOfPeak(),
+              result.fmaPeakGflops(),
+              result.decodeTokensPerS(),
+              100 * result.decodeShareOfReadRate(),
+              result.readGbPerS()));
       return;
     }
     ObjectNode root = JsonNodeFactory.instance.objectNode();

@@ -1,6 +1,5 @@
 package dev.eeve.cli;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LanguageModel;
@@ -67,6 +66,21 @@ final class GenerateCommand extends BaseCommand {
   @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
   private String dtype;
 
+  @Option(names = "--prompt-lookup", hidden = true)
+  private boolean promptLookup;
+
+  @Option(names = "--cache-type", hidden = true)
+  private String cacheType = "f32";
+
+  @Option(names = "--save-cache", hidden = true)
+  private Path saveCache;
+
+  @Option(names = "--load-cache", hidden = true)
+  private Path loadCache;
+
+  @Option(names = "--adapter", hidden = true)
+  private List<Path> adapters = List.of();
+
   @Option(names = "--template", defaultValue = "none", description = "none or eeve-instruct.")
   private String template;
 
@@ -84,27 +98,55 @@ final class GenerateCommand extends BaseCommand {
     if (given != null && around != PromptTemplate.NONE) {
       throw new UsageException("--template: goes with text, not with --prompt-tokens");
     }
+    required(model);
+    refuseWhatIsNotThereYet();
+    config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
     long start = System.nanoTime();
     try (LanguageModel language = open(model, dtype)) {
       long loadNanos = System.nanoTime() - start;
-      int[] ids = given != null ? given : language.encodePrompt(around.apply(text));
-      try (TokenStream stream = language.stream(ids, config(language.generationConfig()))) {
-        boolean withText = language.tokenizer().isPresent();
-        for (GeneratedToken token : stream) {
-          if (!json) {
-            output.text(withText ? token.text() : token.id() + " ");
-            output.flush();
-          }
-        }
-        if (json) {
-          output.json(document(stream.result(), loadNanos));
-        } else {
-          output.line("");
-        }
+      try (TokenStream stream = stream(language, given, text == null ? "" : around.apply(text))) {
+        print(stream, language.tokenizer().isPresent(), loadNanos);
       }
     }
     return 0;
+  }
+
+  private void refuseWhatIsNotThereYet() {
+    notYet(promptLookup, "--prompt-lookup", "leave it out");
+    notYet(!cacheType.equals("f32"), "--cache-type " + cacheType, "use f32");
+    notYet(saveCache != null, "--save-cache", "leave it out");
+    notYet(loadCache != null, "--load-cache", "leave it out");
+    notYet(!adapters.isEmpty(), "--adapter", "leave it out");
+  }
+
+  private TokenStream stream(LanguageModel language, int[] given, String text) {
+    String option =
+        given != null ? "--prompt-tokens" : prompt.file != null ? "--prompt-file" : "--prompt";
+    try {
+      int[] ids = given != null ? given : language.encodePrompt(text);
+      return language.stream(ids, config(language.generationConfig()));
+    } catch (IllegalArgumentException e) {
+      throw Messages.under(
+          "--max-new-tokens",
+          "capacity",
+          Messages.under(
+              "--stop",
+              "stop",
+              Messages.under(option, "tokens", Messages.under(option, "prompt", e))));
+    }
+  }
+
+  private void print(TokenStream stream, boolean withText, long loadNanos) {
+    if (json) {
+      output.json(document(stream.finish(), loadNanos));
+      return;
+    }
+    for (GeneratedToken token : stream) {
+      output.text(withText ? token.text() : token.id() + " ");
+      output.flush();
+    }
+    output.line("");
   }
 
   private GenerationConfig config(GenerationConfig defaults) {
@@ -121,7 +163,8 @@ final class GenerateCommand extends BaseCommand {
           ignoreEos,
           defaults.hook());
     } catch (IllegalArgumentException e) {
-      throw new UsageException("--" + e.getMessage().replaceFirst("_", "-"));
+      String[] parts = e.getMessage().split(":", 2); // the setting's name, what is wrong with it
+      throw new UsageException("--" + parts[0].replace('_', '-') + ":" + parts[1]);
     }
   }
 
@@ -131,8 +174,8 @@ final class GenerateCommand extends BaseCommand {
 
   private static ObjectNode document(Generation generation, long loadNanos) {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
-    root.set("prompt_tokens", array(generation.promptTokens()));
-    root.set("tokens", array(generation.tokens()));
+    root.set("prompt_tokens", Output.array(generation.promptTokens()));
+    root.set("tokens", Output.array(generation.tokens()));
     root.put("text", generation.text());
     root.put("finish_reason", generation.finishReason().toString());
     ObjectNode timings = root.putObject("timings");
@@ -140,9 +183,5 @@ final class GenerateCommand extends BaseCommand {
     timings.put("prompt_tokens_per_s", generation.promptTokensPerSecond());
     timings.put("decode_tokens_per_s", generation.decodeTokensPerSecond());
     return root;
-  }
-
-  private static ArrayNode array(List<Integer> ids) {
-    return Output.array(ids.stream().mapToInt(Integer::intValue).toArray());
   }
 }

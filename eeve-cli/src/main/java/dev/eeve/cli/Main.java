@@ -2,10 +2,11 @@ package dev.eeve.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -27,6 +28,9 @@ import picocli.CommandLine.ParameterException;
       ExpandCommand.class
     })
 public final class Main implements Runnable {
+  /** The launcher tells which of stdout (1) and stderr (2) are terminals. */
+  static final String TERMINALS = "eeve.terminals";
+
   @Option(
       names = "--debug",
       scope = CommandLine.ScopeType.INHERIT,
@@ -48,41 +52,38 @@ public final class Main implements Runnable {
    * @param out results, UTF-8 whatever the locale
    * @param err everything else
    * @param args the command line
-   * @return 0 done, 2 wrong usage, 1 anything else
+   * @return 0 done, 2 what the command line alone shows to be wrong, 1 anything else
    */
-  static int run(PrintStream out, PrintStream err, String... args) {
+  static int run(OutputStream out, PrintStream err, String... args) {
     Main main = new Main();
-    CommandLine line = new CommandLine(main, new Output.Factory(out));
-    line.setOut(new java.io.PrintWriter(out, true, StandardCharsets.UTF_8));
-    line.setErr(new java.io.PrintWriter(err, true, StandardCharsets.UTF_8));
-    line.setCaseInsensitiveEnumValuesAllowed(true);
-    line.setParameterExceptionHandler(
-        (e, unused) -> {
-          err.println("eeve: " + oneLine(e));
-          return 2;
-        });
-    line.setExecutionExceptionHandler(
-        (e, command, result) -> {
-          if (main.debug) {
-            e.printStackTrace(err);
-          }
-          err.println("eeve: " + oneLine(e));
-          return e instanceof UsageException ? 2 : 1;
-        });
-    int code = line.execute(args);
-    out.flush();
-    return out.checkError() && code == 0 ? 1 : code;
+    Output output = new Output(out);
+    boolean terminal = System.getProperty(TERMINALS, "").contains("2");
+    CommandLine line =
+        new CommandLine(main, new Console(output, err, terminal).factory())
+            .setExpandAtFiles(false); // a text may begin with @
+    StringWriter help = new StringWriter();
+    line.setOut(new PrintWriter(help));
+    line.setParameterExceptionHandler((e, unused) -> main.failed(e, err));
+    line.setExecutionExceptionHandler((e, command, result) -> main.failed(e, err));
+    try {
+      int code = line.execute(args);
+      output.text(help.toString().replace(System.lineSeparator(), "\n"));
+      output.flush();
+      return code;
+    } catch (RuntimeException | Error e) { // picocli hands on errors, and flushing may fail
+      return main.failed(e, err);
+    }
   }
 
-  private static String oneLine(Throwable e) {
-    String message =
-        switch (e) {
-          case NoSuchFileException missing -> missing.getFile() + ": no such file";
-          case UncheckedIOException wrapped -> oneLine(wrapped.getCause());
-          case OutOfMemoryError error -> "out of memory: " + error.getMessage();
-          default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        };
-    return message.lines().findFirst().orElse(e.getClass().getSimpleName());
+  private int failed(Throwable e, PrintStream err) {
+    if (debug) {
+      e.printStackTrace(err);
+    }
+    if (!(e instanceof Output.Failure failure) || !failure.isReaderGone()) {
+      err.print("eeve: " + Messages.oneLine(e) + "\n");
+    }
+    err.flush();
+    return e instanceof UsageException || e instanceof ParameterException ? 2 : 1;
   }
 
   /**
@@ -91,8 +92,9 @@ public final class Main implements Runnable {
    * @param args the command line
    */
   public static void main(String[] args) {
-    PrintStream out =
-        new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
-    System.exit(run(out, System.err, args));
+    PrintStream err =
+        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+    System.setErr(err); // warnings are UTF-8 too
+    System.exit(run(new FileOutputStream(FileDescriptor.out), err, args));
   }
 }

@@ -5,25 +5,49 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import java.io.PrintStream;
-import picocli.CommandLine;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Collection;
+import java.util.Locale;
 
-/** Where results go: UTF-8, lines end in \n only. */
+/** Where results go: UTF-8 whatever the locale, lines end in \n only. */
 final class Output {
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
-  private final PrintStream out;
+  private final BufferedOutputStream out;
 
-  Output(PrintStream out) {
-    this.out = out;
+  Output(OutputStream out) {
+    this.out = new BufferedOutputStream(out, 1 << 16);
+  }
+
+  /** Standard output cannot be written. */
+  static final class Failure extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    Failure(IOException cause) {
+      super("standard output: " + cause.getMessage(), cause);
+    }
+
+    /** Whether whoever reads the results has gone, as {@code head} does: no fault of anybody. */
+    boolean isReaderGone() {
+      String reason = String.valueOf(getCause().getMessage()).toLowerCase(Locale.ROOT);
+      return reason.contains("pipe") || reason.contains("connection reset");
+    }
   }
 
   void text(String text) {
-    out.print(text);
+    try {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new Failure(e);
+    }
   }
 
   void line(String text) {
-    out.print(text + "\n");
+    text(text);
+    text("\n");
   }
 
   void json(JsonNode node) {
@@ -35,9 +59,10 @@ final class Output {
   }
 
   void flush() {
-    out.flush();
-    if (out.checkError()) {
-      throw new IllegalStateException("standard output is closed");
+    try {
+      out.flush();
+    } catch (IOException e) {
+      throw new Failure(e);
     }
   }
 
@@ -49,21 +74,9 @@ final class Output {
     return array;
   }
 
-  /** Gives every command its output. */
-  static final class Factory implements CommandLine.IFactory {
-    private final Output output;
-
-    Factory(PrintStream out) {
-      output = new Output(out);
-    }
-
-    @Override
-    public <K> K create(Class<K> type) throws Exception {
-      K made = CommandLine.defaultFactory().create(type);
-      if (made instanceof BaseCommand command) {
-        command.output = output;
-      }
-      return made;
-    }
+  static ArrayNode array(Collection<Integer> ids) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    ids.forEach(array::add);
+    return array;
   }
 }

@@ -1,5 +1,6 @@
 package dev.eeve.cli;
 
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.eeve.tokenizer.Tokenizer;
@@ -47,26 +48,39 @@ final class TokenizeCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
-    Path file = source.model == null ? source.tokenizer : source.model.resolve("tokenizer.json");
+    Path file =
+        source.model == null ? source.tokenizer : required(source.model).resolve("tokenizer.json");
+    int[] ids = input.ids == null ? null : ids("--decode", input.ids);
+    options("auto"); // checks --threads, though encoding uses one
     Tokenizer tokenizer = Tokenizer.read(file);
-    if (input.ids != null) {
-      int[] ids = ids("--decode", input.ids);
+    if (ids != null) {
       for (int id : ids) {
         if (!tokenizer.isToken(id)) {
-          throw new UsageException("--decode: id " + id + " is no token of " + file);
+          throw new IllegalArgumentException("--decode: id " + id + " has no token in " + file);
         }
       }
       output.line(tokenizer.decode(ids));
     } else if (input.text != null) {
       print(tokenizer, input.text);
-    } else if (input.file != null) {
-      TextFiles.forEachLine(input.file, (text, place) -> print(tokenizer, text));
     } else {
-      ObjectMapper mapper = new ObjectMapper();
-      TextFiles.forEachLine(
-          input.jsonl, (line, place) -> print(tokenizer, text(mapper, line, place)));
+      printDocuments(tokenizer);
     }
     return 0;
+  }
+
+  private void printDocuments(Tokenizer tokenizer) throws IOException {
+    boolean alone = !System.getProperty(Main.TERMINALS, "").contains("1"); // no results between
+    Console quiet = new Console(output, console.err(), console.progress() && alone);
+    try (Progress progress = new Progress(quiet, "encoding")) {
+      if (input.file != null) {
+        TextFiles.forEachLine(input.file, progress, (text, place) -> print(tokenizer, text));
+        return;
+      }
+      ObjectMapper mapper =
+          new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+      TextFiles.forEachLine(
+          input.jsonl, progress, (line, place) -> print(tokenizer, text(mapper, line, place)));
+    }
   }
 
   private static String text(ObjectMapper mapper, String line, String place) throws IOException {

@@ -30,15 +30,13 @@ public record GenerationDefaults(
       new GenerationDefaults(
           GenerationConfig.greedy(MAX_NEW_TOKENS), OptionalInt.empty(), List.of());
 
+  /** An honest file has a kilobyte. */
+  private static final int MAX_BYTES = 1 << 20;
+
   /** Keys that say nothing about how this library generates. */
   private static final Set<String> OTHER =
       Set.of(
-          "_from_model_config",
-          "transformers_version",
-          "pad_token_id",
-          "max_length",
-          "use_cache",
-          "do_sample");
+          "_from_model_config", "transformers_version", "pad_token_id", "use_cache", "do_sample");
 
   /**
    * Reads the file of a model folder.
@@ -48,14 +46,18 @@ public record GenerationDefaults(
    * @throws IOException names the key that is wrong
    */
   public static GenerationDefaults read(Path file) throws IOException {
-    if (!Files.exists(file)) {
+    if (!Files.exists(file) && !Files.isSymbolicLink(file)) { // a dangling link is an error
       return NONE;
     }
-    JsonNode root = StrictJson.parse(file.toString(), Files.readAllBytes(file));
+    JsonNode root = StrictJson.read(file, MAX_BYTES);
     if (!root.isObject()) {
       throw new IOException(file + ": " + root.getNodeType() + " found, needed an object");
     }
-    boolean sample = root.path("do_sample").asBoolean(false);
+    JsonNode doSample = root.path("do_sample");
+    if (!doSample.isBoolean() && !doSample.isNull() && !doSample.isMissingNode()) {
+      throw new IOException(file + ": do_sample: " + doSample + " found, needed true or false");
+    }
+    boolean sample = doSample.asBoolean(false);
     GenerationConfig config =
         GenerationConfig.greedy(MAX_NEW_TOKENS).withTemperature(sample ? 1f : 0f);
     OptionalInt bos = OptionalInt.empty();

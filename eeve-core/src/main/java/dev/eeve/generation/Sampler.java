@@ -20,6 +20,7 @@ final class Sampler {
   private final BitSet seen = new BitSet();
   private int seenCount;
   private long[] candidates = {};
+  private float[] probabilities = {};
 
   Sampler(GenerationConfig config, BitSet excluded) {
     this.config = config;
@@ -121,7 +122,10 @@ final class Sampler {
     if (config.topP() == 1f) {
       return;
     }
-    float[] probabilities = Arrays.copyOf(scaled, size);
+    if (probabilities.length < size) {
+      probabilities = new float[size];
+    }
+    System.arraycopy(scaled, 0, probabilities, 0, size);
     Softmax.forward(probabilities, 0, size);
     double sum = 0;
     for (int i = 0; i < kept; i++) {

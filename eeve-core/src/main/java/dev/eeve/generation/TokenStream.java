@@ -39,6 +39,9 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
   private FinishReason finishReason;
   private boolean taken;
 
+  /** Whether a context that is not ours holds the last token; it does once the next one came. */
+  private boolean lastTokenKept;
+
   /**
    * Prepares a generation; nothing is computed before the first token is asked for.
    *
@@ -68,6 +71,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
           "prompt: %d tokens after %d, the context holds %d; shorten it"
               .formatted(prompt.length, session.position(), session.capacity()));
     }
+    session.checkTokens(prompt, 0, prompt.length);
     if (!config.stop().isEmpty() && tokenizer.isEmpty()) {
       throw new IllegalArgumentException(
           "stop: a string, but the model has no tokenizer; add tokenizer.json to its folder");
@@ -200,9 +204,11 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
 
   /** A kept context shall hold all of the text, its last token too. */
   private void keepLastToken() {
-    if (!ownsSession && gate.enter()) {
+    boolean missing = count > promptLength && !lastTokenKept;
+    if (!ownsSession && missing && gate.enter()) {
       try {
         session.append(tokens, count - 1, count);
+        lastTokenKept = true;
       } finally {
         gate.leave();
       }
@@ -234,19 +240,21 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
         finishReason = FinishReason.CLOSED;
         return -1;
       }
+      float[] logits;
       try {
         int to = session.endOfBlock(from, count);
         session.append(tokens, from, to);
         from = to;
-        if (from == count) {
-          int id = sampler.next(tokens, count, session.logits());
-          long nanos = System.nanoTime() - start;
-          promptNanos += first ? nanos : 0;
-          decodeNanos += first ? 0 : nanos;
-          return id;
-        }
+        logits = from == count ? session.logits() : null;
       } finally {
         gate.leave();
+      }
+      if (logits != null) { // outside the gate: a hook may close the model
+        int id = sampler.next(tokens, count, logits);
+        long nanos = System.nanoTime() - start;
+        promptNanos += first ? nanos : 0;
+        decodeNanos += first ? 0 : nanos;
+        return id;
       }
       if (cancelled) {
         finishReason = FinishReason.CANCELLED;
@@ -263,12 +271,14 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     tokens[count++] = id;
   }
 
-  /** Ends the stream and frees its context, if it owns it. */
+  /** Ends the stream and frees its context, if it owns it; a kept one then holds every token. */
   @Override
   public void close() {
     cancel();
     if (ownsSession) {
       session.close();
+    } else {
+      keepLastToken();
     }
   }
 }

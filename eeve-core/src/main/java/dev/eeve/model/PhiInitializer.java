@@ -30,6 +30,7 @@ final class PhiInitializer implements PhiAssembly.Source {
   }
 
   static PhiModel initialize(PhiConfig config, ElementType type, long seed, int threads) {
+    MemoryPlan.requireWeights(config, type);
     PhiInitializer source = new PhiInitializer(config.initializerRange(), seed);
     try {
       return PhiAssembly.assemble(config, type, source, threads);

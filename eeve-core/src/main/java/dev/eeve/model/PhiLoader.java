@@ -29,19 +29,37 @@ final class PhiLoader implements PhiAssembly.Source {
 
   private final ModelFolder files;
   private final Map<String, ResolvedTensor> tensors;
+  private final LoadListener listener;
+  private final long totalBytes;
 
-  private PhiLoader(ModelFolder files, Map<String, ResolvedTensor> tensors) {
+  /** Guarded by this. */
+  private long doneBytes;
+
+  private PhiLoader(ModelFolder files, Map<String, ResolvedTensor> tensors, LoadListener listener) {
     this.files = files;
     this.tensors = tensors;
+    this.listener = listener;
+    this.totalBytes = tensors.values().stream().mapToLong(ResolvedTensor::byteSize).sum();
   }
 
-  static PhiModel load(ModelFolder files, PhiConfig config, Optional<ElementType> type, int threads)
+  static PhiModel load(
+      ModelFolder files,
+      PhiConfig config,
+      Optional<ElementType> type,
+      int threads,
+      LoadListener listener)
       throws IOException {
     Map<String, ResolvedTensor> tensors =
         PhiTensorNames.resolve(files.path(), files.tensors(), config.dimensions());
     ElementType kept =
         type.orElseGet(() -> typeOf(tensors.get("model.embed_tokens.weight").source().dtype()));
-    return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors), threads);
+    MemoryPlan.requireWeights(config, kept);
+    return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors, listener), threads);
+  }
+
+  private synchronized void done(long bytes) {
+    doneBytes += bytes;
+    listener.loaded(doneBytes, totalBytes);
   }
 
   private static ElementType typeOf(DType dtype) {
@@ -83,6 +101,7 @@ final class PhiLoader implements PhiAssembly.Source {
         throw notFinite(tensor, first + bad / weights.columns(), weights.type());
       }
     }
+    done(count * rowBytes);
   }
 
   @Override
@@ -105,6 +124,7 @@ final class PhiLoader implements PhiAssembly.Source {
         }
       }
     }
+    done(tensor.byteSize());
     return values;
   }
 

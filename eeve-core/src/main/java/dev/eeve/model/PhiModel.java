@@ -74,9 +74,25 @@ public final class PhiModel implements AutoCloseable {
    */
   public static PhiModel open(Path folder, Optional<ElementType> type, int threads)
       throws IOException {
+    return open(folder, type, threads, LoadListener.NONE);
+  }
+
+  /**
+   * Loads a Hugging Face model folder, as {@link #open(Path, Optional, int)}.
+   *
+   * @param folder the folder
+   * @param type how to keep the weights; empty for the type the largest tensor has in the file
+   * @param threads threads that read and convert, at least 1
+   * @param listener hears how far it has come
+   * @return the model
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static PhiModel open(
+      Path folder, Optional<ElementType> type, int threads, LoadListener listener)
+      throws IOException {
     PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
     try (ModelFolder files = ModelFolder.open(folder)) {
-      return PhiLoader.load(files, config, type, threads);
+      return PhiLoader.load(files, config, type, threads, listener);
     }
   }
 

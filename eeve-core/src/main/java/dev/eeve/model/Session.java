@@ -44,6 +44,7 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
+    MemoryPlan.requireContext(config, model.type(), capacity);
     this.model = model;
     this.single = new Activations(model, 1, new float[0]);
     this.block = new Activations(model, 1, new float[0]);
@@ -147,13 +148,33 @@ public final class Session implements AutoCloseable {
           "tokens: %d after %d, the context holds %d; make it longer or shorten the text"
               .formatted(to - from, position, cache.capacity()));
     }
+    checkTokens(ids, from, to);
+  }
+
+  /**
+   * Refuses ids that the model has no row for, before any work.
+   *
+   * @param ids token ids
+   * @param from index of the first
+   * @param to one past the last
+   * @throws IllegalArgumentException names the first that is not in 0 … V − 1
+   */
+  public void checkTokens(int[] ids, int from, int to) {
     for (int i = from; i < to; i++) {
-      if (ids[i] < 0 || ids[i] >= model.config().vocabSize()) {
+      if (ids[i] < 0 || ids[i] >= vocabSize()) {
         throw new IllegalArgumentException(
-            "tokens: id %d at %d, needed 0 to %d"
-                .formatted(ids[i], i, model.config().vocabSize() - 1));
+            "tokens: id %d at %d, needed 0 to %d".formatted(ids[i], i, vocabSize() - 1));
       }
     }
+  }
+
+  /**
+   * Ids of the model.
+   *
+   * @return V, rows of padding included
+   */
+  public int vocabSize() {
+    return model.config().vocabSize();
   }
 
   /**
@@ -176,7 +197,7 @@ public final class Session implements AutoCloseable {
    * @param ids token ids
    * @param from index of the first token
    * @param to one past the last token
-   * @param targets for each of {@code ids}, the token that should follow it
+   * @param targets at the index of each token of {@code ids}, the token that should follow it
    * @return to − from log-probabilities
    */
   public double[] appendAndScore(int[] ids, int from, int to, int[] targets) {

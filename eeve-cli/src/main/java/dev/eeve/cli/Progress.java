@@ -1,0 +1,56 @@
+package dev.eeve.cli;
+
+import java.io.PrintStream;
+import java.util.Locale;
+
+/**
+ * One line on a terminal that shows how far a job has come, and leaves no trace. Of our own, since
+ * the libraries for it bring native code for a line of text.
+ */
+final class Progress implements AutoCloseable {
+  private static final long STEP_NANOS = 100_000_000;
+  private static final int WIDTH = 30;
+
+  private final PrintStream err;
+  private final String what;
+  private final boolean shown;
+  private long last = System.nanoTime();
+  private boolean drawn;
+
+  Progress(Console console, String what) {
+    this.err = console.err();
+    this.shown = console.progress();
+    this.what = what;
+  }
+
+  /** Any thread; draws at most ten times a second. */
+  synchronized void update(long done, long total) {
+    long now = System.nanoTime();
+    if (!shown || now - last < STEP_NANOS) {
+      return;
+    }
+    last = now;
+    drawn = true;
+    double share = total <= 0 ? 1 : Math.clamp((double) done / total, 0, 1);
+    int full = (int) (share * WIDTH);
+    err.print(
+        String.format(
+            Locale.ROOT,
+            "\r%s [%s%s] %3.0f %%",
+            what,
+            "=".repeat(full),
+            " ".repeat(WIDTH - full),
+            100 * share));
+    err.flush();
+  }
+
+  /** Clears the line. */
+  @Override
+  public synchronized void close() {
+    if (drawn) {
+      drawn = false;
+      err.print("\r" + " ".repeat(what.length() + WIDTH + 9) + "\r");
+      err.flush();
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package dev.eeve;
+
+import dev.eeve.checkpoint.DType;
+import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.PhiTensorNames;
+import dev.eeve.checkpoint.ResolvedTensor;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.Simd;
+import dev.eeve.model.MemoryPlan;
+import dev.eeve.model.PhiConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.SequencedMap;
+
+/**
+ * What a model folder holds, read from its headers alone.
+ *
+ * @param config its config.json
+ * @param parametersByPart elements of the tensors, by part of the model, in module order
+ * @param bytesByDtype bytes of the tensors in the files, by their type there
+ * @param dtype how the weights would be kept
+ * @param tokens ids that have a token; empty where there is no tokenizer.json
+ * @param addedTokens tokens beside the BPE model's; empty where there is no tokenizer.json
+ * @param kernels which kernels run here, and why
+ * @param memory what generating over the model's whole context needs
+ */
+public record ModelInfo(
+    PhiConfig config,
+    SequencedMap<String, Long> parametersByPart,
+    SequencedMap<DType, Long> bytesByDtype,
+    ElementType dtype,
+    OptionalInt tokens,
+    OptionalInt addedTokens,
+    String kernels,
+    MemoryPlan memory) {
+  /**
+   * Reads a model folder; the weights stay on disk.
+   *
+   * @param folder a Hugging Face model folder
+   * @param options how it would be loaded
+   * @return what it holds
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static ModelInfo read(Path folder, LoadOptions options) throws IOException {
+    ModelFiles files = ModelFiles.read(folder);
+    PhiConfig config = files.config();
+    SequencedMap<String, Long> parts = new LinkedHashMap<>();
+    SequencedMap<DType, Long> dtypes = new LinkedHashMap<>();
+    ElementType dtype;
+    try (ModelFolder weights = ModelFolder.open(folder)) {
+      Map<String, ResolvedTensor> tensors =
+          PhiTensorNames.resolve(weights.path(), weights.tensors(), config.dimensions());
+      for (String name : config.dimensions().shapes().keySet()) {
+        ResolvedTensor tensor = tensors.get(name);
+        DType type = tensor.source().dtype();
+        dtypes.merge(type, tensor.byteSize(), Long::sum);
+        parts.merge(MemoryPlan.part(name), tensor.byteSize() / type.bytes(), Long::sum);
+      }
+      DType largest = tensors.get("model.embed_tokens.weight").source().dtype();
+      dtype = options.dtype().orElseGet(() -> ElementType.valueOf(largest.name()));
+    }
+    MemoryPlan memory =
+        MemoryPlan.forGeneration(
+            config, dtype, config.maxPositionEmbeddings(), options.blocking(), options.threads());
+    return new ModelInfo(
+        config,
+        parts,
+        dtypes,
+        dtype,
+        tokens(files),
+        files.tokenizer().isEmpty()
+            ? OptionalInt.empty()
+            : OptionalInt.of(files.tokenizer().get().addedTokens().size()),
+        Simd.describe(),
+        memory);
+  }
+
+  private static OptionalInt tokens(ModelFiles files) {
+    return files.tokenizer().isEmpty()
+        ? OptionalInt.empty()
+        : OptionalInt.of(
+            files.config().vocabSize()
+                - ModelFiles.unused(files.config(), files.tokenizer()).cardinality());
+  }
+}
