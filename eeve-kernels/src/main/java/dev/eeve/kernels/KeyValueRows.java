@@ -72,6 +72,15 @@ public final class KeyValueRows {
   }
 
   /**
+   * Memory held.
+   *
+   * @return bytes of keys and values together
+   */
+  public long byteSize() {
+    return keys.byteSize() + values.byteSize();
+  }
+
+  /**
    * Positions that fit.
    *
    * @return the capacity

@@ -1,0 +1,178 @@
+package dev.eeve.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.eeve.Golden;
+import dev.eeve.Mutator;
+import dev.eeve.kernels.Blocking;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.Weights;
+import dev.eeve.kernels.WorkerPool;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class MemoryPlanTest {
+  private static final long PATIENCE_NANOS = 30_000_000_000L;
+
+  static List<String> models() {
+    return Golden.MODELS;
+  }
+
+  private static long bytes(MemoryPlan plan, String name) {
+    return plan.items().stream()
+        .filter(item -> item.name().equals(name))
+        .mapToLong(MemoryPlan.Item::bytes)
+        .sum();
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void theMatricesTakeWhatIsPlannedForThem(String name) throws IOException {
+    try (PhiModel model = PhiModel.open(Golden.folder(name), Optional.empty(), 2)) {
+      MemoryPlan plan = MemoryPlan.forWeights(model.config(), model.type());
+      assertEquals(model.embedTokens().byteSize(), bytes(plan, "weights.embed_tokens"));
+      assertEquals(model.lmHead().weight().byteSize(), bytes(plan, "weights.lm_head"));
+      long attention = 0;
+      long mlp = 0;
+      long vectors = model.lmHead().bias().length + norm(model.finalLayernorm());
+      for (PhiLayer layer : model.layers()) {
+        for (LinearLayer part :
+            List.of(layer.qProj(), layer.kProj(), layer.vProj(), layer.dense())) {
+          attention += part.weight().byteSize();
+          vectors += part.bias().length;
+        }
+        mlp += layer.fc1().weight().byteSize() + layer.fc2().weight().byteSize();
+        vectors += layer.fc1().bias().length + layer.fc2().bias().length;
+        vectors += norm(layer.inputLayernorm());
+      }
+      assertEquals(attention, bytes(plan, "weights.self_attn"));
+      assertEquals(mlp, bytes(plan, "weights.mlp"));
+      assertEquals(vectors * Float.BYTES, bytes(plan, "weights.biases_and_norms"));
+      assertEquals(plan.bytes(), plan.items().stream().mapToLong(MemoryPlan.Item::bytes).sum());
+    }
+  }
+
+  private static long norm(NormLayer norm) {
+    return norm.weight().length + norm.bias().length;
+  }
+
+  @Test
+  void keysValuesActivationsAndLogitsTakeWhatIsPlannedForThem() throws IOException {
+    int capacity = 100;
+    try (PhiModel model = PhiModel.open(Golden.folder("tiny-bf16-head80"), Optional.empty(), 1);
+        KeyValueCache cache = new KeyValueCache(model.config(), capacity)) {
+      MemoryPlan plan =
+          MemoryPlan.forGeneration(
+              model.config(), model.type(), capacity, new Blocking(24, 64, 640, 4096), 1);
+      long held =
+          LongStream.range(0, model.layers().size())
+              .map(i -> cache.layer((int) i).byteSize())
+              .sum();
+      assertEquals(held, bytes(plan, "key_value_cache"));
+      long floats = 0;
+      for (Activations s :
+          List.of(
+              new Activations(model, 24, new float[0]), new Activations(model, 1, new float[0]))) {
+        floats += s.buffer().length + s.mean.length + s.rstd.length;
+      }
+      assertEquals(floats * Float.BYTES, bytes(plan, "activations"));
+      assertEquals(4L * model.config().vocabSize(), bytes(plan, "logits"));
+    }
+  }
+
+  @Test
+  void aWholePromptStaysWithinThePlannedHeap() {
+    PhiConfig config = PhiConfigs.small();
+    Blocking blocking = new Blocking(128, 64, 640, 4096);
+    int[] ids = new int[256];
+    try (PhiModel model = PhiModel.random(config, ElementType.BF16, 1, 1);
+        WorkerPool pool = new WorkerPool(1)) {
+      MemoryPlan plan = MemoryPlan.forGeneration(config, model.type(), 256, blocking, 1);
+      long planned = bytes(plan, "activations") + bytes(plan, "logits") + bytes(plan, "scratch");
+      long allocated;
+      long start = System.nanoTime();
+      do { // until compiled, vectors are objects
+        long before = Mutator.allocatedBytes();
+        try (Session session = new Session(model, pool, blocking, 256)) {
+          session.append(ids, 0, 256);
+          session.logits();
+        }
+        allocated = Mutator.allocatedBytes() - before;
+      } while (allocated > planned && System.nanoTime() - start < PATIENCE_NANOS);
+      assertTrue(allocated <= planned, allocated + " allocated, " + planned + " planned");
+      long most = bytes(plan, "activations") + bytes(plan, "logits");
+      assertTrue(allocated > most, "the buffers of the kernels are part of what was counted");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(ElementType.class)
+  void theWholeOfEeveIsKnownWithoutTakingIt(ElementType type) {
+    PhiConfig eeve = PhiConfig.eeve2_8b();
+    MemoryPlan plan = MemoryPlan.forGeneration(eeve, type, 2048, Blocking.defaults(), 2);
+    long stored = eeve.parameterCount() * type.bytes();
+    long weights =
+        plan.items().stream()
+            .filter(item -> item.name().startsWith("weights."))
+            .mapToLong(MemoryPlan.Item::bytes)
+            .sum();
+    assertTrue(weights >= stored && weights < stored * 1.01, weights + " for " + stored);
+    assertEquals(2048L * 32 * 2 * 2560 * 4, bytes(plan, "key_value_cache"));
+    assertTrue(plan.bytes() < weights + bytes(plan, "key_value_cache") + 100_000_000);
+    assertEquals(Weights.byteSize(type, 58_944, 2560), bytes(plan, "weights.embed_tokens"));
+  }
+
+  @Test
+  void weightsTooLargeForTheMachineAreRefusedWithWhatWouldHelp() {
+    PhiConfig eeve = PhiConfig.eeve2_8b();
+    MemoryPlan.requireWeights(eeve, ElementType.BF16, 6_000_000_000L);
+    String f32 =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> MemoryPlan.requireWeights(eeve, ElementType.F32, 6_000_000_000L))
+            .getMessage();
+    assertTrue(f32.startsWith("dtype: f32 weights need 11."), f32);
+    assertTrue(f32.contains("the machine has 6.00 GB; choose dtype bf16"), f32);
+    String bf16 =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> MemoryPlan.requireWeights(eeve, ElementType.BF16, 4_000_000_000L))
+            .getMessage();
+    assertTrue(bf16.contains("a machine with more memory"), bf16);
+  }
+
+  @Test
+  void aContextTooLargeForTheMachineIsRefusedWithTheLargestThatFits() {
+    PhiConfig eeve = PhiConfig.eeve2_8b();
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> MemoryPlan.requireContext(eeve, ElementType.BF16, 2048, 6_000_000_000L))
+            .getMessage();
+    assertTrue(message.startsWith("capacity: 2048 tokens need 1.34 GB"), message);
+    int most = Integer.parseInt(message.replaceAll(".*at most ", ""));
+    assertTrue(most > 0 && most < 2048, message);
+    MemoryPlan.requireContext(eeve, ElementType.BF16, most, 6_000_000_000L);
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> MemoryPlan.requireContext(eeve, ElementType.BF16, most + 16, 6_000_000_000L));
+  }
+
+  @Test
+  void aModelThatNoMachineHoldsIsRefusedBeforeAnythingIsTaken() {
+    PhiConfig giant = PhiConfigs.giant();
+    String message =
+        assertThrows(
+                IllegalArgumentException.class, () -> PhiModel.random(giant, ElementType.F32, 1, 1))
+            .getMessage();
+    assertTrue(message.startsWith("dtype: f32 weights need"), message);
+  }
+}
