@@ -1,76 +1,41 @@
 package dev.eeve.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
-  private static final Path GOLDEN = root().resolve("eeve-core/src/test/resources/golden");
-
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
-
-  private static Path root() {
-    Path here = Path.of("").toAbsolutePath();
-    while (!Files.isDirectory(here.resolve(".ci"))) {
-      here = here.getParent();
-    }
-    return here;
-  }
-
-  private int run(String... args) {
-    out.reset();
-    err.reset();
-    return Main.run(
-        new PrintStream(out, true, StandardCharsets.UTF_8),
-        new PrintStream(err, true, StandardCharsets.UTF_8),
-        args);
-  }
-
-  private static String join(JsonNode ids) {
-    return ids.toString().replaceAll("[\\[\\]]", "");
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"tiny-f32", "tiny-f16-sharded", "tiny-bf16-head80"})
   void greedyTokensAndScoresAreTheReferences(String model) throws IOException {
-    ObjectMapper json = new ObjectMapper();
-    Path folder = GOLDEN.resolve(model);
-    JsonNode golden = json.readTree(folder.resolve("golden.json").toFile());
-    String prompt = join(golden.get("prompt_ids"));
-    assertEquals(
-        0,
-        run(
+    Path folder = Run.golden(model);
+    JsonNode golden = Run.read(folder.resolve("golden.json"));
+    String prompt = Run.join(golden.get("prompt_ids"));
+    JsonNode generated =
+        Run.json(
             "generate",
             "--model",
-            folder.toString(),
+            folder,
             "--prompt-tokens",
             prompt,
             "--max-new-tokens",
-            "24",
+            24,
             "--ignore-eos",
-            "--json"),
-        err.toString());
-    JsonNode generated = json.readTree(out.toByteArray());
+            "--json");
     assertEquals(golden.get("greedy_ids"), generated.get("tokens"));
     assertEquals("length", generated.get("finish_reason").textValue());
     JsonNode ids = golden.get("input_ids").get(1);
-    assertEquals(
-        0,
-        run("score", "--model", folder.toString(), "--tokens", join(ids), "--json"),
-        err.toString());
-    JsonNode scored = json.readTree(out.toByteArray());
+    JsonNode scored = Run.json("score", "--model", folder, "--tokens", Run.join(ids), "--json");
     assertTrue(scored.get("logprobs").get(0).isNull());
     for (int i = 1; i < ids.size(); i++) {
       assertEquals(
@@ -81,14 +46,76 @@ class MainTest {
   }
 
   @Test
-  void wrongUsageIsTwoAndOtherFailuresAreOneEachInOneLine() {
-    assertEquals(2, run("generate", "--prompt", "x"));
-    assertEquals(1, err.toString().lines().count(), err.toString());
-    assertEquals(2, run("generate", "--model", "m", "--prompt", "x", "--frobnicate"));
-    assertEquals(1, err.toString().lines().count(), err.toString());
-    assertEquals(1, run("generate", "--model", "no-such-folder", "--prompt", "x"));
-    assertEquals(1, err.toString().lines().count(), err.toString());
-    assertTrue(err.toString().contains("no-such-folder"), err.toString());
-    assertEquals("", out.toString());
+  void wrongUsageIsTwoInOneLine() {
+    assertTrue(Run.refusal(2).contains("a command is missing"));
+    assertTrue(Run.refusal(2, "sing").contains("sing"));
+    assertTrue(
+        Run.refusal(2, "generate", "--model", "m", "--prompt", "x", "--frobnicate")
+            .contains("--frobnicate"));
+    assertTrue(Run.refusal(2, "generate", "--model", "m").contains("--prompt"));
+    assertTrue(
+        Run.refusal(2, "generate", "--model", "m", "--prompt", "x", "--prompt-tokens", "1")
+            .contains("--prompt"));
+    assertTrue(Run.refusal(2, "info", "--model", "m", "--threads", "many").contains("--threads"));
+    for (String command : List.of("score --text x", "info", "generate --prompt x")) {
+      Object[] args = (command + " --model m --threads 0").split(" ");
+      assertEquals("--threads: 0, needed at least 1", Run.refusal(2, args));
+    }
+  }
+
+  @Test
+  void withoutAModelTheToolSaysWhatToPass() {
+    for (String command : List.of("generate --prompt x", "score --text x", "info")) {
+      String message = Run.refusal(2, (Object[]) command.split(" "));
+      assertTrue(message.startsWith("--model: missing"), message);
+      assertTrue(message.contains("pass a Hugging Face model folder"), message);
+    }
+  }
+
+  @Test
+  void aModelThatCannotBeReadIsNamed(@TempDir Path folder) throws IOException {
+    Path missing = folder.resolve("none");
+    Path file = Files.writeString(folder.resolve("file"), "");
+    for (String command : List.of("generate --prompt x", "score --text x", "info")) {
+      for (Path model : List.of(missing, file, folder)) {
+        String message = Run.refusal(1, (Object[]) (command + " --model " + model).split(" "));
+        assertTrue(message.startsWith(model.toString()), message);
+      }
+      String gguf = Run.refusal(2, (Object[]) (command + " --model x.gguf").split(" "));
+      assertTrue(gguf.contains("x.gguf") && gguf.contains("not there yet"), gguf);
+    }
+  }
+
+  @Test
+  void aWeightThatIsNoNumberIsNamed(@TempDir Path folder) throws IOException {
+    Path model = TestModel.in(folder);
+    Path weights = model.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    for (int i = 1; i <= 4; i++) {
+      bytes[bytes.length - i] = (byte) 0x7F; // the last element becomes NaN
+    }
+    bytes[bytes.length - 2] = (byte) 0xFF;
+    Files.write(weights, bytes);
+    String message = Run.refusal(1, "generate", "--model", model, "--prompt", "x");
+    assertTrue(message.startsWith(weights + ": tensor "), message);
+    assertTrue(message.contains("row ") && message.contains("NaN"), message);
+  }
+
+  @Test
+  void theStackTraceIsForDebugAlone() {
+    Run run = Run.of("info", "--model", "no-such-folder", "--debug");
+    assertEquals(1, run.code());
+    assertTrue(run.err().contains("\tat dev.eeve."), run.err());
+    assertTrue(run.err().lines().anyMatch(line -> line.startsWith("eeve: no-such-folder")));
+    assertFalse(Run.of("info", "--model", "no-such-folder").err().contains("\tat "));
+  }
+
+  @Test
+  void helpAndVersionAreResults() {
+    Run help = Run.of("generate", "--help");
+    assertEquals(0, help.code());
+    assertTrue(help.out().contains("--prompt-tokens"), help.out());
+    assertEquals("", help.err());
+    assertEquals("eeve 0.1.0-SNAPSHOT\n", Run.of("--version").out());
   }
 }
