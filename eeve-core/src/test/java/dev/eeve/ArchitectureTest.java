@@ -40,7 +40,7 @@ class ArchitectureTest {
           "checkpoint", Set.of("internal", "kernels"),
           "model", Set.of("internal", "kernels", "checkpoint"),
           "generation", Set.of("internal", "kernels", "model", "tokenizer"),
-          "evaluation", Set.of("internal", "kernels", "model", "tokenizer"),
+          "evaluation", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"),
           "training", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"),
           "vocabulary", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"));
 
