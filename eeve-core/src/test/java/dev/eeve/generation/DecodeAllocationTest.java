@@ -11,8 +11,10 @@ import dev.eeve.model.PhiConfigs;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("alone")
 class DecodeAllocationTest {
   private static final int TOKENS = 200;
 
