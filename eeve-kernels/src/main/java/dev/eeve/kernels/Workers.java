@@ -22,6 +22,8 @@ public final class Workers implements AutoCloseable {
   final CrossEntropyJob crossEntropyJob = new CrossEntropyJob();
   final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();
   final AttentionBackwardJob attentionBackwardJob = new AttentionBackwardJob();
+  final AdamW.StepJob adamWJob = new AdamW.StepJob();
+  final GradientNorm.SumJob gradientNormJob = new GradientNorm.SumJob();
 
   /** The job whose units other threads may claim. */
   volatile Job posted;

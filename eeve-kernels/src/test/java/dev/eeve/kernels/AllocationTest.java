@@ -126,6 +126,8 @@ class AllocationTest {
       int[] ids = new int[20];
       Arrays.setAll(ids, i -> 2 * i);
       float[] logits = random.floats(1000, ElementType.F32);
+      Weights trained = Weights.allocate(arena, ElementType.F32, 40, width);
+      AdamW.Step step = new AdamW.Step(1, 0.1, 0.9, 0.95, 1e-5, 0.1, 1);
       for (int rows : new int[] {1, 20}) {
         FloatMatrix x = random.matrix(rows, width);
         FloatMatrix y = FloatMatrix.allocate(rows, width);
@@ -143,6 +145,8 @@ class AllocationTest {
         calls.put("RotaryEmbedding", () -> rotary.forward(y, 120 - rows));
         calls.put("KeyValueRows", () -> cache.put(newKv, newKv, 120 - rows));
         calls.put("Embedding", () -> Embedding.forward(y, ids, 0, table));
+        calls.put("AdamW", () -> AdamW.step(workers, trained, trained, trained, trained, step));
+        calls.put("GradientNorm", () -> GradientNorm.sumOfSquares(workers, trained));
         calls.put("Argmax", () -> Argmax.of(logits, 0, 999));
         calls.put("Softmax", () -> Softmax.forward(logits, 0, 999));
         calls.forEach(
