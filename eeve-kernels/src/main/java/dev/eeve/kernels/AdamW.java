@@ -17,8 +17,11 @@ import java.nio.ByteOrder;
  * stays zero.
  */
 public final class AdamW {
-  /** Elements of a unit: the four streams of one stay in a second-level cache. */
+  /** Elements of a unit. */
   private static final int CHUNK = 1 << 14;
+
+  /** Elements copied to an array at once: the four strips stay in the first cache. */
+  private static final int STRIP = 1 << 10;
 
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -171,14 +174,7 @@ public final class AdamW {
     }
     StepJob job = new StepJob();
     job.constants(step);
-    for (int i = 0; i < count; i++) {
-      float g = gradient[i] * job.scale;
-      float m = Math.fma(job.keep1, firstMoment[i], job.take1 * g);
-      float v = Math.fma(job.keep2, secondMoment[i], job.take2 * g * g);
-      firstMoment[i] = m;
-      secondMoment[i] = v;
-      parameter[offset + i] = job.moved(parameter[offset + i], m, v);
-    }
+    job.strip(parameter, offset, firstMoment, 0, secondMoment, 0, gradient, 0, count);
   }
 
   /** One unit is a chunk of memory. */
@@ -209,24 +205,35 @@ public final class AdamW {
       epsilon = (float) step.epsilon();
     }
 
-    float moved(float p, float m, float v) {
-      float root = Math.fma((float) Math.sqrt(v), rootScale, epsilon);
-      return Math.fma(negativeRate, m / root, p * shrink);
-    }
-
     @Override
     void run(int unit, Scratch scratch) {
-      long from = (long) unit * CHUNK * Float.BYTES;
-      int count = (int) (Math.min(CHUNK * 4L, gradient.byteSize() - from) / Float.BYTES);
-      int done = Simd.VECTOR ? VectorAdamW.step(this, from, count) : 0;
+      float[] strips = scratch.floats(Scratch.Use.PRODUCT, 4 * STRIP);
+      long end = Math.min(gradient.byteSize(), (unit + 1L) * CHUNK * Float.BYTES);
+      for (long at = (long) unit * CHUNK * Float.BYTES; at < end; at += STRIP * Float.BYTES) {
+        int count = (int) Math.min(STRIP, (end - at) / Float.BYTES);
+        MemorySegment.copy(parameter, FLOAT, at, strips, 0, count);
+        MemorySegment.copy(firstMoment, FLOAT, at, strips, STRIP, count);
+        MemorySegment.copy(secondMoment, FLOAT, at, strips, 2 * STRIP, count);
+        MemorySegment.copy(gradient, FLOAT, at, strips, 3 * STRIP, count);
+        strip(strips, 0, strips, STRIP, strips, 2 * STRIP, strips, 3 * STRIP, count);
+        MemorySegment.copy(strips, 0, parameter, FLOAT, at, count);
+        MemorySegment.copy(strips, STRIP, firstMoment, FLOAT, at, count);
+        MemorySegment.copy(strips, 2 * STRIP, secondMoment, FLOAT, at, count);
+      }
+    }
+
+    /** Elements that lie side by side: p, m and v are updated, g is read. */
+    void strip(
+        float[] p, int pAt, float[] m, int mAt, float[] v, int vAt, float[] g, int gAt, int count) {
+      int done = Simd.VECTOR ? VectorAdamW.step(this, p, pAt, m, mAt, v, vAt, g, gAt, count) : 0;
       for (int i = done; i < count; i++) {
-        long at = from + i * 4L;
-        float g = gradient.get(FLOAT, at) * scale;
-        float m = Math.fma(keep1, firstMoment.get(FLOAT, at), take1 * g);
-        float v = Math.fma(keep2, secondMoment.get(FLOAT, at), take2 * g * g);
-        firstMoment.set(FLOAT, at, m);
-        secondMoment.set(FLOAT, at, v);
-        parameter.set(FLOAT, at, moved(parameter.get(FLOAT, at), m, v));
+        float scaled = g[gAt + i] * scale;
+        float first = Math.fma(keep1, m[mAt + i], take1 * scaled);
+        float second = Math.fma(keep2, v[vAt + i], take2 * scaled * scaled);
+        m[mAt + i] = first;
+        v[vAt + i] = second;
+        float root = Math.fma((float) Math.sqrt(second), rootScale, epsilon);
+        p[pAt + i] = Math.fma(negativeRate, first / root, p[pAt + i] * shrink);
       }
     }
   }

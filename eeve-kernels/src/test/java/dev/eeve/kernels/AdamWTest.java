@@ -63,6 +63,7 @@ class AdamWTest {
       for (int t = 1; t <= STEPS; t++) {
         AdamW.step(vector, 5, m, v, gradients[t - 1], step(t));
       }
+      assertElementsAloneGive(start, gradients, vector);
       float[] trained = java.util.Arrays.copyOfRange(vector, 5, vector.length);
       double[] expected = reference(start, gradients);
       for (int i = 0; i < size; i++) {
@@ -71,6 +72,20 @@ class AdamWTest {
       for (int threads : new int[] {1, 2, 3}) {
         assertMatrixGives(shape, start, gradients, trained, threads);
       }
+    }
+  }
+
+  /** One element is too few for a vector: this is the scalar kernel. */
+  private static void assertElementsAloneGive(
+      float[] start, float[][] gradients, float[] expected) {
+    for (int i = 0; i < start.length; i += 7) {
+      float[] p = {start[i]};
+      float[] m = new float[1];
+      float[] v = new float[1];
+      for (int t = 1; t <= gradients.length; t++) {
+        AdamW.step(p, 0, m, v, new float[] {gradients[t - 1][i]}, step(t));
+      }
+      assertEquals(expected[5 + i], p[0], "element " + i);
     }
   }
 
