@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 @Tag("brief")
-class AdamWTest {
+class OptimizerTest {
   private static final int STEPS = 3;
 
   private static AdamW.Step step(int number) {

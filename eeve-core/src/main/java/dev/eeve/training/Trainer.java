@@ -1,0 +1,387 @@
+package dev.eeve.training;
+
+import dev.eeve.kernels.AdamW;
+import dev.eeve.kernels.Blocking;
+import dev.eeve.kernels.GradientNorm;
+import dev.eeve.kernels.WorkerPool;
+import dev.eeve.kernels.Workers;
+import dev.eeve.model.PhiModel;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Trains a selection of a model's rows, update by update. The model itself is never changed: the
+ * trained rows are fp32 masters that the forward pass reads, and are rounded once, when they are
+ * saved. The same data, settings and seed give the same bits at any number of threads. Belongs to
+ * one thread.
+ *
+ * {@snippet :
+ * try (Trainer trainer = Trainer.of(model, selection, dataset, TrainingConfig.defaults(2e-4))) {
+ *   trainer.run();
+ *   trainer.save(Path.of("trained"));
+ * }
+ * }
+ */
+public final class Trainer implements AutoCloseable {
+  private static final long DROPOUT = 3;
+
+  private final TrainingModel model;
+  private final TokenDataset data;
+  private final TrainingConfig config;
+  private final Optional<LossLabels> labels;
+  private final int maxSteps;
+  private final double[] chances;
+  private final LearningRateSchedule schedule;
+  private final List<Moments> moments = new ArrayList<>();
+  private final List<Double> decays = new ArrayList<>();
+  private final Arena arena = Arena.ofShared();
+  private final WorkerPool pool;
+  private final Workers workers;
+  private final TrainingPass pass;
+  private EpochPlan epochPlan;
+  private int plannedEpoch = -1;
+  private TrainingState state = TrainingState.START;
+
+  private Trainer(
+      TrainingModel model,
+      TokenDataset data,
+      TrainingConfig config,
+      RowSet newTokens,
+      Optional<LossLabels> labels,
+      int threads) {
+    this.model = model;
+    this.data = data;
+    this.config = config;
+    this.labels = labels;
+    this.chances = EpochPlan.chances(data, newTokens, config.newTokenBias());
+    this.maxSteps = config.maxSteps() > 0 ? config.maxSteps() : stepsOfEpochs();
+    this.schedule = config.optimizer().schedule(maxSteps);
+    List<UnfrozenPattern> still =
+        config.optimizer().noDecay().stream().map(UnfrozenPattern::parse).toList();
+    for (TrainedRows rows : model.trained()) {
+      moments.add(Moments.of(arena, rows));
+      boolean decays = still.stream().noneMatch(pattern -> pattern.matches(rows.name()));
+      this.decays.add(decays ? config.optimizer().weightDecay() : 0);
+    }
+    this.pool = new WorkerPool(threads);
+    this.workers = pool.workers();
+    int lossRows = labels.map(LossLabels::rows).orElse(model.base().config().vocabSize());
+    this.pass =
+        new TrainingPass(
+            model, pool, Blocking.defaults(), config.gradientCheckpointing(), lossRows);
+  }
+
+  /**
+   * Prepares training on all processors.
+   *
+   * @param model stays as it is; close it after this
+   * @param trainable the rows that train
+   * @param data what they train on
+   * @param config how
+   * @return the trainer, before its first update
+   */
+  public static Trainer of(
+      PhiModel model, TrainableParameters trainable, TokenDataset data, TrainingConfig config) {
+    return of(
+        model, trainable, data, config, RowSet.none(), Runtime.getRuntime().availableProcessors());
+  }
+
+  /**
+   * Prepares training.
+   *
+   * @param model stays as it is; close it after this
+   * @param trainable the rows that train
+   * @param data what they train on
+   * @param config how
+   * @param newTokens what {@code new_token_bias} favours
+   * @param threads threads that share one computation, at least 1
+   * @return the trainer, before its first update
+   */
+  public static Trainer of(
+      PhiModel model,
+      TrainableParameters trainable,
+      TokenDataset data,
+      TrainingConfig config,
+      RowSet newTokens,
+      int threads) {
+    return of(model, trainable, data, config, newTokens, Optional.empty(), threads);
+  }
+
+  static Trainer of(
+      PhiModel model,
+      TrainableParameters trainable,
+      TokenDataset data,
+      TrainingConfig config,
+      RowSet newTokens,
+      Optional<LossLabels> labels,
+      int threads) {
+    if (trainable.isEmpty()) {
+      throw new IllegalArgumentException(
+          "trainable: nothing, needed at least one row; unfreeze some parameters");
+    }
+    int context = model.config().maxPositionEmbeddings();
+    for (int i = 0; i < data.size(); i++) {
+      if (data.length(i) > Math.min(context, config.sequenceLen())) {
+        throw new IllegalArgumentException(
+            "data: sequence %d has %d tokens, needed at most %d; cut it"
+                .formatted(i, data.length(i), Math.min(context, config.sequenceLen())));
+      }
+    }
+    TrainingModel training = TrainingModel.of(model, trainable);
+    try {
+      return new Trainer(training, data, config, newTokens, labels, threads);
+    } catch (RuntimeException | Error e) {
+      training.close();
+      throw e;
+    }
+  }
+
+  private int stepsOfEpochs() {
+    long rows = 0;
+    for (int epoch = 0; epoch < config.numEpochs(); epoch++) {
+      rows += EpochPlan.of(data, chances, config, epoch).size();
+    }
+    int perStep = config.microBatchSize() * config.gradientAccumulationSteps();
+    return Math.toIntExact((rows + perStep - 1) / perStep);
+  }
+
+  /**
+   * Updates of the whole stage, unless it converges before.
+   *
+   * @return at least 1
+   */
+  public int maxSteps() {
+    return maxSteps;
+  }
+
+  /**
+   * Updates done.
+   *
+   * @return 0 before the first
+   */
+  public int steps() {
+    return state.step();
+  }
+
+  /**
+   * Whether all updates are done or the loss has converged.
+   *
+   * @return true where {@link #step} would be one too many
+   */
+  public boolean isFinished() {
+    return state.step() >= maxSteps || config.earlyStop().reached(state.losses());
+  }
+
+  /**
+   * What trains, with the values it has now.
+   *
+   * @return read it between updates only
+   */
+  public TrainingModel model() {
+    return model;
+  }
+
+  /** Runs all updates that are left. */
+  public void run() {
+    while (!isFinished()) {
+      step();
+    }
+  }
+
+  /**
+   * One update.
+   *
+   * @return what it did
+   * @throws ArithmeticException where loss or gradient are not finite; names the update, its
+   *     sequences and the parameter. Nothing was updated.
+   */
+  public TrainingStep step() {
+    if (isFinished()) {
+      throw new IllegalStateException("step: all " + state.step() + " updates are done");
+    }
+    long start = System.nanoTime();
+    int number = state.step() + 1;
+    Position position = new Position(state.epoch(), state.item());
+    List<TrainingBatch> batches = new ArrayList<>();
+    List<Integer> sequences = new ArrayList<>();
+    for (int i = 0; i < config.gradientAccumulationSteps(); i++) {
+      int[] rows = position.take(config.microBatchSize());
+      if (rows.length > 0) {
+        TrainingBatch batch = SequencePacker.batch(data, rows);
+        batches.add(labels.isPresent() ? labels.get().applied(batch) : batch);
+        Arrays.stream(rows).forEach(sequences::add);
+      }
+    }
+    int targets = batches.stream().mapToInt(TrainingBatch::targetCount).sum();
+    if (targets == 0) {
+      throw new ArithmeticException(
+          "step %d: no token to predict in sequences %s; check their labels"
+              .formatted(number, named(sequences)));
+    }
+    model.zeroGradients();
+    double dropout = config.residDropout().orElse(model.base().config().residPdrop());
+    double sum = 0;
+    for (int i = 0; i < batches.size(); i++) {
+      long seed = RandomNumbers.mix(config.seed(), DROPOUT, number, i);
+      sum += pass.forwardBackward(batches.get(i), 1f / targets, dropout, seed);
+    }
+    double loss = sum / targets;
+    if (!Double.isFinite(loss)) {
+      throw notFinite(number, "loss " + loss, sequences);
+    }
+    double norm = gradientNorm(number, sequences);
+    double rate = schedule.at(number);
+    update(number, rate, GradientNorm.clippingScale(norm, config.optimizer().maxGradNorm()));
+    long tokens = batches.stream().mapToLong(TrainingBatch::rows).sum();
+    state =
+        new TrainingState(
+            number, position.epoch, position.item, state.tokens() + tokens, recent(loss));
+    double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
+    return new TrainingStep(number, loss, rate, norm, state.tokens(), tokens / seconds);
+  }
+
+  private double gradientNorm(int number, List<Integer> sequences) {
+    double squares = 0;
+    for (Moments rows : moments) {
+      double sum = rows.sumOfSquares(workers);
+      if (!Double.isFinite(sum)) {
+        throw notFinite(number, "gradient of " + rows.label(), sequences);
+      }
+      squares += sum;
+    }
+    return Math.sqrt(squares);
+  }
+
+  private void update(int number, double rate, double scale) {
+    OptimizerConfig o = config.optimizer();
+    for (int i = 0; i < moments.size(); i++) {
+      double decay = decays.get(i);
+      moments
+          .get(i)
+          .update(
+              workers,
+              new AdamW.Step(
+                  number, rate, o.adamBeta1(), o.adamBeta2(), o.adamEpsilon(), decay, scale));
+    }
+  }
+
+  private double[] recent(double loss) {
+    double[] before = state.losses();
+    int kept = Math.min(before.length, Math.max(0, 2 * config.earlyStop().window() - 1));
+    double[] losses = Arrays.copyOfRange(before, before.length - kept, before.length + 1);
+    losses[kept] = loss;
+    return losses;
+  }
+
+  private static ArithmeticException notFinite(int step, String what, List<Integer> sequences) {
+    return new ArithmeticException(
+        "step %d: %s is not finite, over sequences %s; lower learning_rate or leave them out"
+            .formatted(step, what, named(sequences)));
+  }
+
+  private static String named(List<Integer> sequences) {
+    String all = sequences.stream().limit(16).toList().toString();
+    return sequences.size() > 16 ? all + " and " + (sequences.size() - 16) + " more" : all;
+  }
+
+  /**
+   * The mean loss over a dataset, without dropout.
+   *
+   * @param validation not trained on
+   * @return nats a target token
+   */
+  public double evaluate(TokenDataset validation) {
+    double sum = 0;
+    long targets = 0;
+    for (int from = 0; from < validation.size(); ) {
+      int to = from + 1;
+      long rows = validation.length(from);
+      while (to < validation.size() && rows + validation.length(to) <= config.sequenceLen()) {
+        rows += validation.length(to++);
+      }
+      int first = from;
+      int[] sequences = new int[to - from];
+      Arrays.setAll(sequences, i -> first + i);
+      TrainingBatch batch = SequencePacker.batch(validation, sequences);
+      sum += pass.loss(labels.isPresent() ? labels.get().applied(batch) : batch);
+      targets += batch.targetCount();
+      from = to;
+    }
+    return sum / targets;
+  }
+
+  /**
+   * Writes a model folder in the model's own type: config.json and the weights, trained rows
+   * rounded to nearest.
+   *
+   * @param folder made if it is not there
+   * @throws IOException names the file, or a value too large for the type
+   */
+  public void save(Path folder) throws IOException {
+    TrainedModelFolder.write(folder, model, TrainedModelFolder.Options.of(model.base()));
+  }
+
+  /** Values and moments of what trains, in module order. */
+  List<Moments> moments() {
+    return moments;
+  }
+
+  TrainingState state() {
+    return state;
+  }
+
+  /** Goes on where a checkpoint stood, whose values and moments are in place. */
+  void resume(TrainingState from) {
+    state = from;
+  }
+
+  /** Frees gradients, masters and moments. */
+  @Override
+  public void close() {
+    pass.close();
+    workers.close();
+    pool.close();
+    model.close();
+    arena.close();
+  }
+
+  /** A place in the stream of rows. */
+  private final class Position {
+    private int epoch;
+    private int item;
+
+    Position(int epoch, int item) {
+      this.epoch = epoch;
+      this.item = item;
+    }
+
+    /** The sequences of the next rows; fewer where the last epoch ends. */
+    int[] take(int rows) {
+      int[] sequences = {};
+      for (int taken = 0; taken < rows; ) {
+        if (plannedEpoch != epoch) {
+          epochPlan = EpochPlan.of(data, chances, config, epoch);
+          plannedEpoch = epoch;
+        }
+        if (item < epochPlan.size()) {
+          int[] next = epochPlan.item(item++);
+          int at = sequences.length;
+          sequences = Arrays.copyOf(sequences, at + next.length);
+          System.arraycopy(next, 0, sequences, at, next.length);
+          taken++;
+        } else if (config.maxSteps() == 0 && epoch + 1 == config.numEpochs()) {
+          break;
+        } else {
+          epoch++;
+          item = 0;
+        }
+      }
+      return sequences;
+    }
+  }
+}
