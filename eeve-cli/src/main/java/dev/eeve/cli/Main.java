@@ -23,6 +23,8 @@ import picocli.CommandLine.ParameterException;
       GenerateCommand.class,
       ScoreCommand.class,
       TokenizeCommand.class,
+      TrainCommand.class,
+      EvalCommand.class,
       InfoCommand.class,
       BenchCommand.class,
       ExpandCommand.class

@@ -1,5 +1,8 @@
 package dev.eeve.training;
 
+import dev.eeve.internal.DocumentLines;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 
 /**
@@ -17,6 +20,32 @@ public record DataSource(Path path, Type type, double weight) {
     TEXT,
     /** JSON objects with "input_ids" and, if wanted, "labels". */
     TOKENS
+  }
+
+  /** Tokens where a JSON file's first line has "input_ids", else text. */
+  static Type guess(Path path) {
+    if (!DocumentLines.isJson(path)) {
+      return Type.TEXT;
+    }
+    boolean[] tokens = {false};
+    try {
+      DocumentLines.forEachLine(
+          path,
+          (line, place) -> {
+            tokens[0] = line.contains("\"input_ids\"");
+            throw new FirstLine();
+          });
+    } catch (FirstLine e) {
+      return tokens[0] ? Type.TOKENS : Type.TEXT;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return Type.TEXT;
+  }
+
+  /** Ends reading. */
+  private static final class FirstLine extends IOException {
+    private static final long serialVersionUID = 1;
   }
 
   /** Checks the weight. */

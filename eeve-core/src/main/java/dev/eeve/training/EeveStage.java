@@ -64,6 +64,11 @@ public enum EeveStage {
     return ordinal() + 1;
   }
 
+  /** Whether it trains rows of new tokens apart from old ones. */
+  boolean trainsNewRows() {
+    return embedding == Rows.NEW || head == Rows.NEW;
+  }
+
   /**
    * What this stage trains where every row after the old tokens' is a new token's.
    *

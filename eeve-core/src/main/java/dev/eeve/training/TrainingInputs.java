@@ -1,0 +1,171 @@
+package dev.eeve.training;
+
+import dev.eeve.kernels.Weights;
+import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiModel;
+import dev.eeve.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.zip.CRC32C;
+
+/**
+ * What a stage trains, and on what.
+ *
+ * @param trainable the rows that train
+ * @param newTokens ids after the old ones that the tokenizer has; none where that is unknown
+ * @param data the training data
+ * @param validation the data to measure on
+ * @param labels the other reading of the loss on new tokens, where it is asked for
+ */
+record TrainingInputs(
+    TrainableParameters trainable,
+    RowSet newTokens,
+    TokenDataset data,
+    Optional<TokenDataset> validation,
+    Optional<LossLabels> labels) {
+  static TrainingInputs read(TrainingPlan plan, PhiModel model, Optional<Path> base)
+      throws IOException {
+    PhiConfig config = model.config();
+    Optional<Tokenizer> tokenizer = tokenizer(plan, base);
+    int end = tokenizer.map(Tokenizer::vocabularySize).orElse(config.vocabSize());
+    if (end > config.vocabSize()) {
+      throw new IllegalArgumentException(
+          "tokenizer: %d tokens, vocab_size is %d; take both from one model"
+              .formatted(end, config.vocabSize()));
+    }
+    int old = plan.numberOfOldTokens().orElse(end);
+    if (plan.numberOfOldTokens().isPresent() && old >= config.vocabSize()) {
+      throw new IllegalArgumentException(
+          "number_of_old_tokens: %d, needed fewer than the %d rows of the model"
+              .formatted(old, config.vocabSize()));
+    }
+    RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
+    Parameters parameters = Parameters.of(model);
+    TrainableParameters trainable =
+        plan.stage()
+            .map(
+                stage ->
+                    stage.number() <= 3
+                        ? stage.select(parameters, requireNew(stage, fresh))
+                        : stage.select(parameters, RowSet.from(old)))
+            .orElseGet(() -> TrainableParameters.matching(parameters, plan.unfrozenParameters()));
+    int length = plan.config().sequenceLen();
+    if (length > config.maxPositionEmbeddings()) {
+      length = config.maxPositionEmbeddings();
+    }
+    OptionalInt eos =
+        config.eosTokenIds().isEmpty()
+            ? OptionalInt.empty()
+            : OptionalInt.of(config.eosTokenIds().getFirst());
+    int vocabulary = config.vocabSize();
+    TokenDataset data = TokenDataset.read(plan.datasets(), tokenizer, eos, vocabulary, length);
+    Optional<TokenDataset> validation = Optional.empty();
+    if (plan.valSet().isPresent()) {
+      List<DataSource> held = List.of(plan.valSet().get());
+      validation = Optional.of(TokenDataset.read(held, tokenizer, eos, vocabulary, length));
+    }
+    Optional<LossLabels> labels = Optional.empty();
+    if (plan.firstOldToken()) {
+      Tokenizer needed =
+          tokenizer.orElseThrow(
+              () ->
+                  new IllegalArgumentException(
+                      "new_token_loss: first_old_token needs a tokenizer.json; add one"));
+      labels = Optional.of(LossLabels.firstOldToken(needed, old));
+    }
+    return new TrainingInputs(trainable, fresh, data, validation, labels);
+  }
+
+  private static RowSet requireNew(EeveStage stage, RowSet fresh) {
+    if (fresh.isEmpty()) {
+      throw new IllegalArgumentException(
+          "number_of_old_tokens: the tokenizer has no token from there on, stage "
+              + stage.number()
+              + " needed some; lower it");
+    }
+    return fresh;
+  }
+
+  private static Optional<Tokenizer> tokenizer(TrainingPlan plan, Optional<Path> base)
+      throws IOException {
+    if (plan.tokenizer().isPresent()) {
+      return Optional.of(Tokenizer.read(plan.tokenizer().get()));
+    }
+    Optional<Path> file = base.map(folder -> folder.resolve("tokenizer.json"));
+    return file.isPresent() && Files.exists(file.get())
+        ? Optional.of(Tokenizer.read(file.get()))
+        : Optional.empty();
+  }
+
+  /** What the bias to new tokens does to an epoch, in a sentence. */
+  Optional<String> describeBias(TrainingPlan plan) {
+    double bias = plan.config().newTokenBias();
+    if (bias == 0) {
+      return Optional.empty();
+    }
+    double[] plain = EpochPlan.chances(data, newTokens, 0);
+    double[] biased = EpochPlan.chances(data, newTokens, bias);
+    return Optional.of(
+        String.format(
+            Locale.ROOT,
+            "new_token_bias %s: new tokens are %.2f %% of an epoch, %.2f %% without it",
+            bias,
+            100 * freshShare(biased),
+            100 * freshShare(plain)));
+  }
+
+  private double freshShare(double[] chances) {
+    double tokens = 0;
+    double fresh = 0;
+    for (int i = 0; i < chances.length; i++) {
+      tokens += chances[i] * data.length(i);
+      fresh += chances[i] * data.length(i) * data.share(i, newTokens);
+    }
+    return fresh / tokens;
+  }
+
+  /** What a resumed run must share with the interrupted one. */
+  Map<String, String> fingerprint(TrainingPlan plan, int index, PhiModel model) {
+    Map<String, String> all = new LinkedHashMap<>(plan.settings());
+    all.remove("datasets"); // their content counts, not their place
+    all.remove("base_model");
+    all.put("position in stages", Integer.toString(index));
+    all.put("content of datasets", Long.toHexString(data.checksum()));
+    all.put("trained rows", Long.toHexString(trainable.toString().hashCode() & 0xFFFFFFFFL));
+    all.put("base model", model.type() + " " + Long.toHexString(sample(model)));
+    return all;
+  }
+
+  /** Every vector, and the first, middle and last row of every matrix. */
+  private static long sample(PhiModel model) {
+    CRC32C crc = new CRC32C();
+    BaseTensors tensors = new BaseTensors(model);
+    for (Parameter parameter : Parameters.of(model).all()) {
+      Weights matrix = tensors.matrix(parameter.name());
+      if (matrix == null) {
+        update(crc, tensors.vector(parameter.name()));
+        continue;
+      }
+      float[] row = new float[parameter.columns()];
+      for (int r : new int[] {0, parameter.rows() / 2, parameter.rows() - 1}) {
+        matrix.row(r, row, 0);
+        update(crc, row);
+      }
+    }
+    return crc.getValue();
+  }
+
+  private static void update(CRC32C crc, float[] values) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * values.length);
+    bytes.asFloatBuffer().put(values);
+    crc.update(bytes);
+  }
+}

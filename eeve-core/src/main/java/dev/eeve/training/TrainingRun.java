@@ -1,0 +1,340 @@
+package dev.eeve.training;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.PhiTensorNames;
+import dev.eeve.checkpoint.ResolvedTensor;
+import dev.eeve.internal.AtomicFile;
+import dev.eeve.internal.StrictJson;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiModel;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Runs the stages of a configuration from files to files. Each stage starts from the folder that
+ * the one before wrote, so that {@code stages: [1, 2]} equals two runs bit for bit.
+ */
+public final class TrainingRun {
+  /** Files that belong with the weights and are copied as they are. */
+  private static final List<String> COMPANIONS =
+      List.of(
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "vocab.json",
+          "merges.txt",
+          "generation_config.json",
+          "expansion.json");
+
+  /** What to do with an output folder that holds something. */
+  public enum Existing {
+    /** Stop with an error. */
+    REFUSE,
+    /** Go on from its checkpoint. */
+    RESUME,
+    /** Start again over it. */
+    OVERWRITE
+  }
+
+  /** Is told what happens; called on the running thread. */
+  public interface Listener {
+    /**
+     * A sentence for the user.
+     *
+     * @param text one line
+     */
+    void message(String text);
+
+    /**
+     * An update is done.
+     *
+     * @param plan its stage
+     * @param maxSteps updates of the stage
+     * @param step the update
+     * @param valLoss the loss on {@code val_set}, where it was measured
+     */
+    void step(TrainingPlan plan, int maxSteps, TrainingStep step, OptionalDouble valLoss);
+  }
+
+  private final List<TrainingPlan> plans;
+  private final Existing existing;
+  private final int threads;
+  private final Listener listener;
+  private final Path output;
+  private volatile boolean stopping;
+
+  /**
+   * Prepares a run; no file is touched yet.
+   *
+   * @param plans the stages, as {@link TrainingPlan#parse} gives them
+   * @param existing what to do with an output folder that holds something
+   * @param threads threads that share one computation
+   * @param listener is told what happens
+   */
+  public TrainingRun(List<TrainingPlan> plans, Existing existing, int threads, Listener listener) {
+    this.plans = List.copyOf(plans);
+    this.existing = existing;
+    this.threads = threads;
+    this.listener = listener;
+    this.output = plans.getFirst().outputDir();
+  }
+
+  /** Asks a run on another thread to save a checkpoint after its present update and return. */
+  public void stop() {
+    stopping = true;
+  }
+
+  /**
+   * Runs all stages.
+   *
+   * @return whether they are done; false after {@link #stop}
+   * @throws IOException names the file that is missing, broken or cannot be written
+   * @throws ArithmeticException where a loss or gradient is not finite
+   */
+  public boolean run() throws IOException {
+    plans.getFirst().warnings().forEach(listener::message);
+    boolean resumes = prepareOutput();
+    boolean several = plans.size() > 1;
+    Optional<Path> base = plans.getFirst().baseModel();
+    for (int i = 0; i < plans.size(); i++) {
+      TrainingPlan plan = plans.get(i);
+      Path stageFolder = stageFolder(plan);
+      if (several && resumes && Files.isDirectory(stageFolder)) {
+        listener.message(stageFolder + ": done before");
+      } else {
+        boolean last = i == plans.size() - 1;
+        try (PhiModel model = openModel(plan, base)) {
+          if (!runStage(plan, i, model, base, resumes, several, last)) {
+            return false;
+          }
+        }
+      }
+      base = Optional.of(stageFolder);
+    }
+    return true;
+  }
+
+  private Path stageFolder(TrainingPlan plan) {
+    return output.resolve("stage-" + plan.stage().map(EeveStage::number).orElse(0));
+  }
+
+  /** Whether there is something to go on from. */
+  private boolean prepareOutput() throws IOException {
+    if (Files.exists(output) && !Files.isDirectory(output)) {
+      throw new IOException(output + ": a file, needed a folder for output_dir");
+    }
+    Files.createDirectories(output);
+    boolean empty;
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(output)) {
+      empty = !entries.iterator().hasNext();
+    }
+    if (empty) {
+      if (existing == Existing.RESUME) {
+        listener.message(output + ": no checkpoint, starting at step 0");
+      }
+      return false;
+    }
+    return switch (existing) {
+      case REFUSE ->
+          throw new IllegalArgumentException(
+              "output_dir: "
+                  + output
+                  + " is not empty, needed an empty folder; pass --resume or --overwrite");
+      case RESUME -> true;
+      case OVERWRITE -> {
+        TrainingCheckpoint.deleteFolder(checkpoint());
+        TrainingCheckpoint.find(checkpoint()).ifPresent(found -> {});
+        TrainingCheckpoint.deleteFolder(checkpoint());
+        Files.deleteIfExists(metrics());
+        for (TrainingPlan plan : plans) {
+          TrainingCheckpoint.deleteFolder(stageFolder(plan));
+        }
+        yield false;
+      }
+    };
+  }
+
+  private Path checkpoint() {
+    return output.resolve("checkpoint");
+  }
+
+  private Path metrics() {
+    return output.resolve("metrics.jsonl");
+  }
+
+  private PhiModel openModel(TrainingPlan plan, Optional<Path> base) throws IOException {
+    if (base.isPresent()) {
+      return PhiModel.open(base.get(), widest(base.get()), threads);
+    }
+    PhiConfig config = PhiConfig.read(plan.modelConfig().orElseThrow());
+    ElementType type =
+        config.torchDtype().map(t -> ElementType.valueOf(t.name())).orElse(ElementType.F32);
+    return PhiModel.random(config, type, plan.config().seed(), threads);
+  }
+
+  /** A folder of mixed types is kept in F32, which holds each of them exactly. */
+  private static Optional<ElementType> widest(Path folder) throws IOException {
+    List<ElementType> types = types(folder).values().stream().distinct().toList();
+    return types.size() == 1 ? Optional.of(types.getFirst()) : Optional.of(ElementType.F32);
+  }
+
+  private static Map<String, ElementType> types(Path folder) throws IOException {
+    PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
+    Map<String, ElementType> types = new LinkedHashMap<>();
+    try (ModelFolder files = ModelFolder.open(folder)) {
+      for (ResolvedTensor tensor :
+          PhiTensorNames.resolve(folder, files.tensors(), config.dimensions()).values()) {
+        types.put(tensor.name(), ElementType.valueOf(tensor.source().dtype().name()));
+      }
+    }
+    return types;
+  }
+
+  private boolean runStage(
+      TrainingPlan plan,
+      int index,
+      PhiModel model,
+      Optional<Path> base,
+      boolean resumes,
+      boolean several,
+      boolean last)
+      throws IOException {
+    TrainingInputs inputs = TrainingInputs.read(plan, model, base);
+    inputs.describeBias(plan).ifPresent(listener::message);
+    Map<String, String> fingerprint = inputs.fingerprint(plan, index, model);
+    MetricsFile lines = new MetricsFile(metrics());
+    try (Trainer trainer =
+        Trainer.of(
+            model,
+            inputs.trainable(),
+            inputs.data(),
+            plan.config(),
+            inputs.newTokens(),
+            inputs.labels(),
+            threads)) {
+      if (resumes) {
+        Optional<Path> found = TrainingCheckpoint.find(checkpoint());
+        boolean own =
+            found.isPresent()
+                && TrainingCheckpoint.state(found.get())
+                        .path("fingerprint")
+                        .path("position in stages")
+                        .asInt(-1)
+                    == index;
+        if (own) {
+          TrainingCheckpoint.read(found.get(), trainer, fingerprint);
+        }
+        lines.cut(index, plan.stage().map(EeveStage::number).orElse(0), trainer.steps());
+        listener.message(
+            (own
+                    ? found.get() + ": resuming at step "
+                    : output + ": no checkpoint of this stage," + " starting at step ")
+                + trainer.steps());
+      }
+      if (!updates(plan, trainer, inputs, lines, fingerprint)) {
+        return false;
+      }
+      TrainedModelFolder.Options options = options(plan, model, base);
+      if (several) {
+        writeStage(stageFolder(plan), trainer, options);
+      }
+      if (last) {
+        TrainedModelFolder.write(output, trainer.model(), options);
+      }
+      return true;
+    }
+  }
+
+  private boolean updates(
+      TrainingPlan plan,
+      Trainer trainer,
+      TrainingInputs inputs,
+      MetricsFile lines,
+      Map<String, String> fingerprint)
+      throws IOException {
+    int stage = plan.stage().map(EeveStage::number).orElse(0);
+    while (!trainer.isFinished()) {
+      TrainingStep step = trainer.step();
+      boolean end = trainer.isFinished();
+      boolean measures =
+          inputs.validation().isPresent()
+              && (end || plan.evalSteps() > 0 && step.step() % plan.evalSteps() == 0);
+      OptionalDouble valLoss =
+          measures
+              ? OptionalDouble.of(trainer.evaluate(inputs.validation().get()))
+              : OptionalDouble.empty();
+      if (end || measures || step.step() % plan.loggingSteps() == 0) {
+        lines.add(stage, step, valLoss);
+      }
+      listener.step(plan, trainer.maxSteps(), step, valLoss);
+      boolean stops = stopping && !end;
+      if (stops || plan.saveSteps() > 0 && step.step() % plan.saveSteps() == 0) {
+        TrainingCheckpoint.write(checkpoint(), trainer, fingerprint);
+      }
+      if (stops) {
+        listener.message(checkpoint() + ": saved at step " + step.step() + "; go on with --resume");
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void writeStage(Path folder, Trainer trainer, TrainedModelFolder.Options options)
+      throws IOException {
+    Path partial = output.resolve("." + folder.getFileName() + ".partial");
+    TrainingCheckpoint.deleteFolder(partial);
+    TrainedModelFolder.write(partial, trainer.model(), options);
+    Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+    AtomicFile.forceFolder(folder);
+  }
+
+  private static TrainedModelFolder.Options options(
+      TrainingPlan plan, PhiModel model, Optional<Path> base) throws IOException {
+    TrainedModelFolder.Options plain = TrainedModelFolder.Options.of(model);
+    Map<String, ElementType> types =
+        base.isPresent() ? types(base.get()) : new LinkedHashMap<>(plain.types());
+    Map<String, byte[]> files = new LinkedHashMap<>();
+    files.put(
+        "config.json",
+        base.isPresent()
+            ? Files.readAllBytes(base.get().resolve("config.json"))
+            : plain.files().get("config.json"));
+    if (plan.saveDtype().isPresent()) {
+      types.replaceAll((name, type) -> plan.saveDtype().get());
+      files.put("config.json", withType(files.get("config.json"), plan.saveDtype().get()));
+    }
+    for (String name : COMPANIONS) {
+      Optional<Path> file =
+          name.equals("tokenizer.json") && plan.tokenizer().isPresent()
+              ? plan.tokenizer()
+              : base.map(folder -> folder.resolve(name));
+      if (file.isPresent() && Files.isRegularFile(file.get())) {
+        files.put(name, Files.readAllBytes(file.get()));
+      }
+    }
+    return new TrainedModelFolder.Options(types, plan.saveRounding(), plan.config().seed(), files);
+  }
+
+  private static byte[] withType(byte[] config, ElementType type) throws IOException {
+    ObjectNode root = (ObjectNode) StrictJson.parse("config.json", config);
+    String name =
+        switch (type) {
+          case F32 -> "float32";
+          case F16 -> "float16";
+          case BF16 -> "bfloat16";
+        };
+    root.put(root.has("dtype") ? "dtype" : "torch_dtype", name);
+    return StrictJson.MAPPER.writer(StrictJson.INDENTED).writeValueAsBytes(root);
+  }
+}
