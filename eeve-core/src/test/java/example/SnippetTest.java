@@ -13,6 +13,7 @@ import dev.eeve.checkpoint.TensorSpec;
 import dev.eeve.generation.GenerationConfig;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiModel;
 import dev.eeve.tokenizer.TokenizerFiles;
 import dev.eeve.training.Parameters;
 import dev.eeve.training.RowSet;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -101,6 +103,29 @@ class SnippetTest {
             .unfreezeRows("model.embed_tokens.weight", RowSet.from(50_295))
             .unfreeze("lm_head.weight", "lm_head.bias");
     assertEquals((58_944 - 50_295) * 2560L + 58_944 * 2561L, own.parameterCount());
+  }
+
+  @Test
+  void theReadmesTrainingWritesAModelWithNewRows() throws IOException {
+    Path tokens = Files.writeString(folder.resolve("tokens.jsonl"), "{\"input_ids\":[1,300,2]}\n");
+    TrainNewRows.train(Golden.folder("tiny-f32"), tokens, 256, folder.resolve("trained"));
+    try (PhiModel before = PhiModel.open(Golden.folder("tiny-f32"), Optional.empty(), 1);
+        PhiModel after = PhiModel.open(folder.resolve("trained"), Optional.empty(), 1)) {
+      assertEquals(0f, moved(before, after, 2));
+      assertTrue(moved(before, after, 300) > 0);
+    }
+  }
+
+  private static float moved(PhiModel before, PhiModel after, int row) {
+    float[] was = new float[before.config().hiddenSize()];
+    float[] is = was.clone();
+    before.embedTokens().row(row, was, 0);
+    after.embedTokens().row(row, is, 0);
+    float most = 0;
+    for (int i = 0; i < was.length; i++) {
+      most = Math.max(most, Math.abs(was[i] - is[i]));
+    }
+    return most;
   }
 
   private static MemorySegment bytesOf(TensorSpec tensor) {

@@ -21,9 +21,9 @@ import java.util.Optional;
  * one thread.
  *
  * {@snippet :
- * try (Trainer trainer = Trainer.of(model, selection, dataset, TrainingConfig.defaults(2e-4))) {
+ * try (Trainer trainer = Trainer.of(model, own, data, config)) {
  *   trainer.run();
- *   trainer.save(Path.of("trained"));
+ *   trainer.save(output);
  * }
  * }
  */
