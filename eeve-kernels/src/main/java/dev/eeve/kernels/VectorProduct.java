@@ -22,10 +22,10 @@ final class VectorProduct {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   /** Sign, exponent and fraction of an F16 shifted right by 3 with its sign smeared. */
-  private static final int F16_BITS = 0x8FFFE000;
+  static final int F16_BITS = 0x8FFFE000;
 
   /** 2^112, the difference of the exponent biases; exact, subnormals included. */
-  private static final float F16_SCALE = 0x1p112f;
+  static final float F16_SCALE = 0x1p112f;
 
   private VectorProduct() {}
 
