@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import jdk.incubator.vector.VectorShape;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,12 +21,13 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Once compiled, kernels allocate nothing on any thread: a vector that the JIT does not keep in a
  * register is an object, so this finds broken inlining on any machine.
  */
+@Tag("allocation")
 class AllocationTest {
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final int CALLS = 20;
 
   /** Compilation runs beside the calls; after this much time it must have caught up. */
-  private static final long PATIENCE_NANOS = 10_000_000_000L;
+  private static final long PATIENCE_NANOS = 30_000_000_000L;
 
   private final RandomData random = new RandomData(3);
 
