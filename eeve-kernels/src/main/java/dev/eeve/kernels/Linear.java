@@ -14,12 +14,6 @@ public final class Linear {
   /** Features per step where several single rows share a panel: it stays in the second cache. */
   private static final int SHARED_DEPTH = 2048;
 
-  /** Panels that share a tile of rows at most: their widened blocks stay in the second cache. */
-  private static final int MAX_GROUP = 4;
-
-  /** Units a thread gets at least before panels are grouped, so that all end together. */
-  private static final int UNITS_PER_THREAD = 8;
-
   private Linear() {}
 
   /**
@@ -67,10 +61,7 @@ public final class Linear {
     job.depth = workers.blocking().depth();
     job.packed =
         Simd.VECTOR && rows >= PACKED_FROM ? workers.packJob.pack(workers, products) : null;
-    job.group =
-        job.packed == null
-            ? 1
-            : Math.clamp(panels / (UNITS_PER_THREAD * workers.threads()), 1, MAX_GROUP);
+    job.group = job.packed == null ? 1 : workers.group(panels);
     int units = 0;
     for (Product product : products) {
       units += job.units(product);

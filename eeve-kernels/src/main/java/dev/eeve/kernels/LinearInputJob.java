@@ -12,12 +12,6 @@ import java.util.Arrays;
 final class LinearInputJob extends Job {
   private static final int ROWS = Weights.PANEL_ROWS;
 
-  /** Blocks that share a packed tile of rows at most: their weights stay in the second cache. */
-  private static final int MAX_GROUP = 4;
-
-  /** Units a thread gets at least before blocks are grouped, so that all end together. */
-  private static final int UNITS_PER_THREAD = 8;
-
   private FloatMatrix dIn;
   private Linear.InputGradient[] parts;
   private PackRowsJob packed;
@@ -38,7 +32,7 @@ final class LinearInputJob extends Job {
       packed.pack(workers, depth);
     }
     int blocks = (dIn.columns() + ROWS - 1) / ROWS;
-    group = Math.clamp(blocks / (UNITS_PER_THREAD * workers.threads()), 1, MAX_GROUP);
+    group = workers.group(blocks);
     workers.run(this, (blocks + group - 1) / group);
     this.dIn = null;
     this.parts = null;

@@ -15,12 +15,6 @@ final class LinearWeightJob extends Job {
   /** Lines of a unit at most; it has whole tiles and starts at the first of four streams. */
   private static final int LINES = 480;
 
-  /** Panels that share a packed tile at most. */
-  private static final int MAX_GROUP = 4;
-
-  /** Units a thread gets at least before panels are grouped, so that all end together. */
-  private static final int UNITS_PER_THREAD = 8;
-
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -47,7 +41,7 @@ final class LinearWeightJob extends Job {
     }
     group = 1;
     if (packed != null) {
-      group = Math.clamp(units() / (UNITS_PER_THREAD * workers.threads()), 1, MAX_GROUP);
+      group = workers.group(units());
     }
     int units = units();
     workers.run(this, units);

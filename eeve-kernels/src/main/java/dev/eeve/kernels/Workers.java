@@ -5,6 +5,12 @@ package dev.eeve.kernels;
  * that kernels reuse from call to call, so it belongs to one thread at a time.
  */
 public final class Workers implements AutoCloseable {
+  /** Blocks that share a packed tile of rows at most: they stay in the second cache. */
+  private static final int MAX_GROUP = 4;
+
+  /** Units a thread gets at least before blocks are grouped, so that all end together. */
+  private static final int UNITS_PER_THREAD = 8;
+
   final Scratch scratch = new Scratch();
   final Linear.PackJob packJob = new Linear.PackJob();
   final Linear.ForwardJob linearJob = new Linear.ForwardJob();
@@ -52,6 +58,11 @@ public final class Workers implements AutoCloseable {
    */
   public int threads() {
     return pool.threads();
+  }
+
+  /** How many of a product's {@code blocks} make one unit; results do not depend on it. */
+  int group(int blocks) {
+    return Math.clamp(blocks / (UNITS_PER_THREAD * threads()), 1, MAX_GROUP);
   }
 
   /** Runs all units of a job, here and on the pool's threads, and returns when all are done. */
