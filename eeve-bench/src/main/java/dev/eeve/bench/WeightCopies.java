@@ -26,9 +26,9 @@ final class WeightCopies {
     }
     double scale = 1 / Math.sqrt(columns);
     try (Arena strips = Arena.ofConfined()) {
-      MemorySegment strip = strips.allocate(4L * Weights.PANEL_ROWS * columns);
-      for (int first = 0; first < matrix.rows(); first += Weights.PANEL_ROWS) {
-        int count = Math.min(Weights.PANEL_ROWS, matrix.rows() - first);
+      MemorySegment strip = strips.allocate(4L * Weights.GROUP_ROWS * columns);
+      for (int first = 0; first < matrix.rows(); first += Weights.GROUP_ROWS) {
+        int count = Math.min(Weights.GROUP_ROWS, matrix.rows() - first);
         fill(strip, count * columns, random, scale);
         for (Weights weights : all) {
           weights.put(first, count, strip, ElementType.F32);

@@ -42,10 +42,15 @@ final class PhiInitializer implements PhiAssembly.Source {
   @Override
   public List<FillTask> fill(String name, Weights weights) {
     List<FillTask> tasks = new ArrayList<>();
-    for (int first = 0; first < weights.rows(); first += ROWS) {
+    for (int first = 0; first < weights.rows(); first += Weights.GROUP_ROWS) {
       int from = first;
-      int count = Math.min(ROWS, weights.rows() - first);
-      tasks.add(() -> rows(name, weights, from, count));
+      int to = Math.min(from + Weights.GROUP_ROWS, weights.rows());
+      tasks.add(
+          () -> {
+            for (int row = from; row < to; row += ROWS) {
+              rows(name, weights, row, Math.min(ROWS, to - row));
+            }
+          });
     }
     return tasks;
   }

@@ -78,9 +78,9 @@ final class PhiLoader implements PhiAssembly.Source {
     int rows =
         (int)
             Math.clamp(
-                STRIP_BYTES / rowBytes / Weights.PANEL_ROWS * Weights.PANEL_ROWS,
-                Weights.PANEL_ROWS,
-                weights.rows() + (long) Weights.PANEL_ROWS);
+                STRIP_BYTES / rowBytes / Weights.GROUP_ROWS * Weights.GROUP_ROWS,
+                Weights.GROUP_ROWS,
+                weights.rows() + (long) Weights.GROUP_ROWS);
     List<FillTask> tasks = new ArrayList<>();
     for (int first = 0; first < weights.rows(); first += rows) {
       int from = first;

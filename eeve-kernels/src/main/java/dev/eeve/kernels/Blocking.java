@@ -6,7 +6,7 @@ package dev.eeve.kernels;
  *
  * @param tokens rows of activations that one prompt block holds at most
  * @param keys keys of one step of the running softmax, a multiple of 16
- * @param depth input features of one step of a packed product, a multiple of 4
+ * @param depth input features of one step of a packed product
  * @param vocabularyRows rows of the head whose logits exist at once while scoring, a multiple of 32
  */
 public record Blocking(int tokens, int keys, int depth, int vocabularyRows) {
@@ -16,7 +16,7 @@ public record Blocking(int tokens, int keys, int depth, int vocabularyRows) {
   public Blocking {
     require("tokens", tokens, 1);
     require("keys", keys, KeyValueRows.KEY_BLOCK);
-    require("depth", depth, Weights.STREAMS);
+    require("depth", depth, 1);
     require("vocabularyRows", vocabularyRows, Weights.PANEL_ROWS);
   }
 

@@ -59,9 +59,9 @@ public final class Linear {
     ForwardJob job = workers.linearJob;
     job.products = products;
     job.depth = workers.blocking().depth();
-    job.packed =
-        Simd.VECTOR && rows >= PACKED_FROM ? workers.packJob.pack(workers, products) : null;
-    job.group = job.packed == null ? 1 : workers.group(panels);
+    boolean single = rows < PACKED_FROM && (!Simd.VECTOR || job.scaleInputs());
+    job.packed = Simd.VECTOR && !single ? workers.packJob.pack(workers, products) : null;
+    job.group = job.packed != null ? workers.group(panels) : Simd.VECTOR ? VectorProduct.PANELS : 1;
     int units = 0;
     for (Product product : products) {
       units += job.units(product);
@@ -239,6 +239,40 @@ public final class Linear {
     private int depth;
     private int group;
 
+    /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
+    private float[] scaled = {};
+
+    private int[] starts = {};
+
+    /**
+     * Scales the inputs of F16 weights for {@link VectorProduct}.
+     *
+     * @return false where one is so large that only the packed product can take it
+     */
+    private boolean scaleInputs() {
+      int size = 0;
+      if (starts.length < products.length) {
+        starts = new int[products.length];
+      }
+      for (int i = 0; i < products.length; i++) {
+        boolean shared = i > 0 && products[i].in == products[i - 1].in;
+        starts[i] = shared ? starts[i - 1] : size;
+        size += shared ? 0 : products[i].in.rows() * products[i].in.columns();
+      }
+      if (scaled.length < size) {
+        scaled = new float[size];
+      }
+      boolean fits = true;
+      for (int i = 0; i < products.length; i++) {
+        FloatMatrix in = products[i].in;
+        for (int r = 0; r < in.rows() && products[i].weight.type() == ElementType.F16; r++) {
+          int at = starts[i] + r * in.columns();
+          fits &= VectorProduct.scale(scaled, at, in.data(), in.index(r), in.columns());
+        }
+      }
+      return fits;
+    }
+
     /** Units of a product. */
     private int units(Product product) {
       return (product.weight.panels() + group - 1) / group;
@@ -257,7 +291,7 @@ public final class Linear {
       int rows = product.in.rows();
       int padded = packed == null ? rows : roundUp(rows, VectorTile.ROWS);
       int size = padded * Weights.PANEL_ROWS;
-      float[] sums = scratch.floats(Scratch.Use.PRODUCT, panels * size);
+      float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
       for (int p = 0; p < panels; p++) {
         startAtBias(sums, p * size, padded, product, first + p);
       }
@@ -266,11 +300,13 @@ public final class Linear {
         return;
       }
       if (rows < PACKED_FROM) {
-        addSingleRows(sums, product, first, scratch);
+        addSingleRows(sums, size, i, first, panels, scratch);
       } else {
         addScalarBlocks(sums, product, first, scratch);
       }
-      copyOut(sums, 0, product, first, 0, rows);
+      for (int p = 0; p < panels; p++) {
+        copyOut(sums, p * size, product, first + p, 0, rows);
+      }
     }
 
     private static void copyOut(
@@ -299,20 +335,25 @@ public final class Linear {
       }
     }
 
-    private static void addSingleRows(float[] sums, Product product, int panel, Scratch scratch) {
-      FloatMatrix in = product.in;
+    private void addSingleRows(
+        float[] sums, int size, int i, int panel, int panels, Scratch scratch) {
+      FloatMatrix in = products[i].in;
+      Weights weight = products[i].weight;
+      boolean scales = Simd.VECTOR && weight.type() == ElementType.F16;
+      float[] x = scales ? scaled : in.data();
       float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
       int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
       for (int k = 0; k < in.columns(); k += step) {
         int to = Math.min(in.columns(), k + step);
         for (int r = 0; r < in.rows(); r++) {
           int y = r * Weights.PANEL_ROWS;
+          int from = scales ? starts[i] + r * in.columns() : in.index(r);
           if (Simd.VECTOR) {
+            int last = panels - 1; // a single panel is met twice, the second time for nothing
             VectorProduct.addFeatures(
-                sums, y, in.data(), in.index(r), product.weight, panel, k, to, line);
+                sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
           } else {
-            ScalarProduct.addFeatures(
-                sums, y, in.data(), in.index(r), product.weight, panel, k, to, line);
+            ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
           }
         }
       }

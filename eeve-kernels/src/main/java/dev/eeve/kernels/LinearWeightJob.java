@@ -12,7 +12,7 @@ import java.util.Arrays;
  * the token rows the features.
  */
 final class LinearWeightJob extends Job {
-  /** Lines of a unit at most; it has whole tiles and starts at the first of four streams. */
+  /** Lines of a unit at most; it has whole tiles. */
   private static final int LINES = 480;
 
   private static final int ROWS = Weights.PANEL_ROWS;
@@ -28,7 +28,7 @@ final class LinearWeightJob extends Job {
   void run(Workers workers, Linear.WeightGradient[] parts) {
     this.parts = parts;
     depth = workers.blocking().depth();
-    int step = Weights.STREAMS * (Simd.VECTOR ? VectorTile.ROWS : 1);
+    int step = Simd.VECTOR ? VectorTile.ROWS : 1;
     lines = LINES / step * step;
     packed = null;
     if (Simd.VECTOR) {

@@ -92,7 +92,7 @@ public record MachineLimits(double fmaFlopsPerSecond, double readBytesPerSecond)
         Workers workers = pool.workers()) {
       MemorySegment memory = arena.allocate((long) units * CHUNK, 4096);
       double best = 0;
-      for (int streams : new int[] {1, Weights.STREAMS}) {
+      for (int streams : new int[] {1, 4}) {
         ReadJob job = new ReadJob(memory, streams);
         warmUp(workers, job, Math.min(units, pool.threads()));
         best = Math.max(best, CHUNK * best(workers, job, units));

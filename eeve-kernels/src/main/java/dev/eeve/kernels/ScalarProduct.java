@@ -35,11 +35,16 @@ final class ScalarProduct {
       int to,
       float[] line) {
     for (int k = from; k < to; k++) {
-      widenLine(weight, panel, k, line, 0);
-      float value = x[xOffset + k];
-      for (int j = 0; j < ROWS; j++) {
-        y[yOffset + j] = Math.fma(line[j], value, y[yOffset + j]);
-      }
+      addFeature(y, yOffset, x[xOffset + k], weight, panel, k, line);
+    }
+  }
+
+  /** Adds one feature to the 32 outputs of a panel. */
+  static void addFeature(
+      float[] y, int at, float value, Weights weight, int panel, int k, float[] line) {
+    widenLine(weight, panel, k, line, 0);
+    for (int j = 0; j < ROWS; j++) {
+      y[at + j] = Math.fma(line[j], value, y[at + j]);
     }
   }
 

@@ -6,7 +6,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/** Copies between the lines of an F32 panel, which lie in four streams, arrays and blocks. */
+/** Copies between the lines of an F32 panel, arrays and blocks. */
 final class VectorLines {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final int LANES = FLOATS.length();
@@ -17,16 +17,12 @@ final class VectorLines {
 
   private VectorLines() {}
 
-  /**
-   * Lines {@code first … first + count} of a panel, side by side.
-   *
-   * @param first a multiple of 4
-   */
+  /** Lines {@code first … first + count} of a panel. */
   static void load(float[] target, int targetAt, Weights weights, int panel, int first, int count) {
     MemorySegment memory = weights.memory;
     long at = weights.line(panel, first);
     for (int k = 0; k < count; k++) {
-      long line = at + (k & 3) * weights.streamStride + (long) (k >> 2) * LINE;
+      long line = at + (long) k * LINE;
       for (int c = 0; c < ROWS; c += LANES) {
         FloatVector.fromMemorySegment(FLOATS, memory, line + c * 4L, ORDER)
             .intoArray(target, targetAt + k * ROWS + c);
@@ -40,7 +36,7 @@ final class VectorLines {
     MemorySegment memory = weights.memory;
     long at = weights.line(panel, first);
     for (int k = 0; k < count; k++) {
-      long line = at + (k & 3) * weights.streamStride + (long) (k >> 2) * LINE;
+      long line = at + (long) k * LINE;
       for (int c = 0; c < ROWS; c += LANES) {
         FloatVector.fromArray(FLOATS, source, sourceAt + k * ROWS + c)
             .intoMemorySegment(memory, line + c * 4L, ORDER);

@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The vector twin of {@link ScalarProduct} for one input row and for widening a panel. A lane is a
- * weight row; the four streams of a panel are read side by side.
+ * weight row.
  */
 final class VectorProduct {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
@@ -18,6 +18,8 @@ final class VectorProduct {
   private static final int BYTES = LANES * 4;
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int HALF = ROWS / 2;
+  private static final int STEP = Weights.LINE_BYTES;
+  private static final int LINE = VectorTile.LINE;
   private static final int TILE_COLUMNS = VectorTile.COLUMNS;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
@@ -27,143 +29,176 @@ final class VectorProduct {
   /** 2^112, the difference of the exponent biases; exact, subnormals included. */
   static final float F16_SCALE = 0x1p112f;
 
+  /** From here on a value times {@link #F16_SCALE} is past the largest float. */
+  private static final float F16_LIMIT = 0x1p16f;
+
   private VectorProduct() {}
 
+  /** Panels that one input row meets at once: those of a 16-bit line. */
+  static final int PANELS = LANES == 16 ? 2 : 1;
+
   /**
-   * Adds features {@code from … to} of one input row to the 32 outputs of a panel.
+   * Adds features {@code from … to} of one input row to the outputs of {@link #PANELS} panels.
    *
-   * @param y 32 running sums at {@code yOffset}, added to
-   * @param from a multiple of 4
+   * @param y 32 running sums a panel, at {@code first} and {@code second}, added to
+   * @param x the row; for F16 weights times {@link #F16_SCALE}, which is exact
+   * @param panel the first panel
+   * @param other the second panel; may be the first again, where it is the last
    * @param line room for 32 floats
    */
   static void addFeatures(
       float[] y,
-      int yOffset,
+      int first,
+      int second,
       float[] x,
       int xOffset,
       Weights weight,
       int panel,
+      int other,
       int from,
       int to,
       float[] line) {
-    int quads = (to - from) / 4;
+    int pairs = (to - from) / 2;
     long at = weight.line(panel, from);
-    long stream = weight.streamStride;
+    long gap = weight.line(other, from) - at;
     MemorySegment w = weight.memory;
     int xAt = xOffset + from;
     switch (weight.type()) {
       case F32 -> {
         if (LANES == 16) {
-          addF32Single(y, yOffset, x, xAt, w, at, stream, quads);
+          addF32(y, first, x, xAt, w, at, pairs);
+          addF32(y, second, x, xAt, w, at + gap, pairs);
         } else {
           for (int c = 0; c < ROWS; c += 4 * LANES) {
-            addF32Double(y, yOffset + c, x, xAt, w, at + c * 4L, stream, quads);
+            addF32Narrow(y, first + c, x, xAt, w, at + c * 4L, pairs);
           }
         }
       }
       case BF16 -> {
         if (LANES == 16) {
-          addBf16Single(y, yOffset, x, xAt, w, at, stream, quads);
+          addBf16(y, first, second, x, xAt, w, at, gap, pairs);
         } else {
           for (int c = 0; c < HALF; c += 2 * LANES) {
-            addBf16Double(y, yOffset + c, x, xAt, w, at + c * 4L, stream, quads);
+            addBf16Narrow(y, first + c, x, xAt, w, at + c * 4L, pairs);
           }
         }
       }
       case F16 -> {
         if (LANES == 16) {
-          addF16Single(y, yOffset, x, xAt, w, at, stream, quads);
+          addF16(y, first, second, x, xAt, w, at, gap, pairs);
         } else {
           for (int c = 0; c < HALF; c += 2 * LANES) {
-            addF16Double(y, yOffset + c, x, xAt, w, at + c * 4L, stream, quads);
+            addF16Narrow(y, first + c, x, xAt, w, at + c * 4L, pairs);
           }
         }
       }
     }
-    ScalarProduct.addFeatures(y, yOffset, x, xOffset, weight, panel, from + quads * 4, to, line);
+    if ((to - from) % 2 != 0) {
+      addLastFeature(y, first, second, x, xOffset, weight, panel, other, to - 1, line);
+    }
+  }
+
+  /** The feature that has no partner. */
+  private static void addLastFeature(
+      float[] y,
+      int first,
+      int second,
+      float[] x,
+      int xOffset,
+      Weights weight,
+      int panel,
+      int other,
+      int k,
+      float[] line) {
+    float value = x[xOffset + k];
+    if (weight.type() == ElementType.F16) {
+      value /= F16_SCALE;
+    }
+    ScalarProduct.addFeature(y, first, value, weight, panel, k, line);
+    if (PANELS == 2) {
+      ScalarProduct.addFeature(y, second, value, weight, other, k, line);
+    }
+  }
+
+  /**
+   * Multiplies rows by {@link #F16_SCALE}.
+   *
+   * @return whether all products are finite; else nothing can be said of them
+   */
+  static boolean scale(float[] target, int targetAt, float[] row, int at, int count) {
+    float largest = 0;
+    for (int i = 0; i < count; i++) {
+      target[targetAt + i] = row[at + i] * F16_SCALE;
+      largest = Math.max(largest, Math.abs(row[at + i]));
+    }
+    return largest < F16_LIMIT;
   }
 
   /**
    * Widens lines {@code from … to} of a panel into the column blocks a {@link VectorTile} reads:
    * {@code target (32 / COLUMNS, to − from, COLUMNS)} from byte {@code targetAt}, overwritten.
-   *
-   * @param from a multiple of 4
    */
   static void widen(
       Weights weight, int panel, int from, int to, MemorySegment target, long targetAt) {
     MemorySegment w = weight.memory;
-    ElementType type = weight.type();
     int features = to - from;
-    int quads = features / Weights.STREAMS;
-    long stream = weight.streamStride;
     long line = weight.line(panel, from);
-    long at = targetAt;
-    for (int i = 0; i < quads; i++, line += Weights.PANEL_ROWS * type.bytes()) {
-      widenLine(type, target, at, features, w, line);
-      widenLine(type, target, at + VectorTile.LINE, features, w, line + stream);
-      widenLine(type, target, at + 2 * VectorTile.LINE, features, w, line + 2 * stream);
-      widenLine(type, target, at + 3 * VectorTile.LINE, features, w, line + 3 * stream);
-      at += Weights.STREAMS * VectorTile.LINE;
-    }
-    for (int k = quads * Weights.STREAMS; k < features; k++, line += stream) {
-      widenLine(type, target, at, features, w, line);
-      at += VectorTile.LINE;
-    }
-  }
-
-  private static void widenLine(
-      ElementType type, MemorySegment target, long at, int features, MemorySegment w, long line) {
-    switch (type) {
-      case F32 -> widenF32(target, at, features, w, line);
-      case BF16 -> widenBf16(target, at, features, w, line);
-      case F16 -> widenF16(target, at, features, w, line);
+    switch (weight.type()) {
+      case F32 -> {
+        for (int k = 0; k < features; k++) {
+          widenF32(target, targetAt + (long) k * LINE, features, w, line + (long) k * STEP);
+        }
+      }
+      case BF16 -> {
+        for (int k = 0; k < features; k++) {
+          widenBf16(target, targetAt + (long) k * LINE, features, w, line + (long) k * STEP);
+        }
+      }
+      case F16 -> {
+        for (int k = 0; k < features; k++) {
+          widenF16(target, targetAt + (long) k * LINE, features, w, line + (long) k * STEP);
+        }
+      }
     }
   }
 
-  private static void addF32Double(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, long stream, int quads) {
+  private static void addF32(
+      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
+    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
+    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + 1 * LANES);
+    for (int i = 0; i < pairs; i++) {
+      long line = panel + i * 2L * STEP;
+      int k = xAt + i * 2;
+      FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
+      y0 = FloatVector.fromMemorySegment(FLOATS, w, line, ORDER).fma(value, y0);
+      y1 = FloatVector.fromMemorySegment(FLOATS, w, line + 1 * BYTES, ORDER).fma(value, y1);
+      value = FloatVector.broadcast(FLOATS, x[k + 1]);
+      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP, ORDER).fma(value, y0);
+      y1 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 1 * BYTES, ORDER).fma(value, y1);
+    }
+    y0.intoArray(y, at);
+    y1.intoArray(y, at + 1 * LANES);
+  }
+
+  private static void addF32Narrow(
+      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
     FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
     FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + 1 * LANES);
     FloatVector y2 = FloatVector.fromArray(FLOATS, y, at + 2 * LANES);
     FloatVector y3 = FloatVector.fromArray(FLOATS, y, at + 3 * LANES);
-    for (int i = 0; i < quads; i++) {
-      long line = panel + (long) i * 128;
-      int k = xAt + i * 4;
+    for (int i = 0; i < pairs; i++) {
+      long line = panel + i * 2L * STEP;
+      int k = xAt + i * 2;
       FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
       y0 = FloatVector.fromMemorySegment(FLOATS, w, line, ORDER).fma(value, y0);
       y1 = FloatVector.fromMemorySegment(FLOATS, w, line + 1 * BYTES, ORDER).fma(value, y1);
       y2 = FloatVector.fromMemorySegment(FLOATS, w, line + 2 * BYTES, ORDER).fma(value, y2);
       y3 = FloatVector.fromMemorySegment(FLOATS, w, line + 3 * BYTES, ORDER).fma(value, y3);
       value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + stream, ORDER).fma(value, y0);
-      y1 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + stream + 1 * BYTES, ORDER).fma(value, y1);
-      y2 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + stream + 2 * BYTES, ORDER).fma(value, y2);
-      y3 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + stream + 3 * BYTES, ORDER).fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 2]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + 2 * stream, ORDER).fma(value, y0);
-      y1 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 2 * stream + 1 * BYTES, ORDER)
-              .fma(value, y1);
-      y2 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 2 * stream + 2 * BYTES, ORDER)
-              .fma(value, y2);
-      y3 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 2 * stream + 3 * BYTES, ORDER)
-              .fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 3]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + 3 * stream, ORDER).fma(value, y0);
-      y1 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 3 * stream + 1 * BYTES, ORDER)
-              .fma(value, y1);
-      y2 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 3 * stream + 2 * BYTES, ORDER)
-              .fma(value, y2);
-      y3 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 3 * stream + 3 * BYTES, ORDER)
-              .fma(value, y3);
+      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP, ORDER).fma(value, y0);
+      y1 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 1 * BYTES, ORDER).fma(value, y1);
+      y2 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 2 * BYTES, ORDER).fma(value, y2);
+      y3 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 3 * BYTES, ORDER).fma(value, y3);
     }
     y0.intoArray(y, at);
     y1.intoArray(y, at + 1 * LANES);
@@ -171,44 +206,53 @@ final class VectorProduct {
     y3.intoArray(y, at + 3 * LANES);
   }
 
-  private static void addF32Single(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, long stream, int quads) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + 1 * LANES);
-    for (int i = 0; i < quads; i++) {
-      long line = panel + (long) i * 128;
-      int k = xAt + i * 4;
+  private static void addBf16(
+      float[] y,
+      int first,
+      int second,
+      float[] x,
+      int xAt,
+      MemorySegment w,
+      long panel,
+      long gap,
+      int pairs) {
+    FloatVector y0 = FloatVector.fromArray(FLOATS, y, first);
+    FloatVector y1 = FloatVector.fromArray(FLOATS, y, first + HALF);
+    FloatVector y2 = FloatVector.fromArray(FLOATS, y, second);
+    FloatVector y3 = FloatVector.fromArray(FLOATS, y, second + HALF);
+    for (int i = 0; i < pairs; i++) {
+      long line = panel + i * 2L * STEP;
+      int k = xAt + i * 2;
       FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line, ORDER).fma(value, y0);
-      y1 = FloatVector.fromMemorySegment(FLOATS, w, line + 1 * BYTES, ORDER).fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + stream, ORDER).fma(value, y0);
-      y1 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + stream + 1 * BYTES, ORDER).fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 2]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + 2 * stream, ORDER).fma(value, y0);
-      y1 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 2 * stream + 1 * BYTES, ORDER)
-              .fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 3]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + 3 * stream, ORDER).fma(value, y0);
-      y1 =
-          FloatVector.fromMemorySegment(FLOATS, w, line + 3 * stream + 1 * BYTES, ORDER)
-              .fma(value, y1);
+      FloatVector next = FloatVector.broadcast(FLOATS, x[k + 1]);
+      IntVector v = IntVector.fromMemorySegment(INTS, w, line, ORDER);
+      y0 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
+      y1 = v.and(0xFFFF0000).reinterpretAsFloats().fma(value, y1);
+      v = IntVector.fromMemorySegment(INTS, w, line + STEP, ORDER);
+      y0 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(next, y0);
+      y1 = v.and(0xFFFF0000).reinterpretAsFloats().fma(next, y1);
+      v = IntVector.fromMemorySegment(INTS, w, line + gap, ORDER);
+      y2 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y2);
+      y3 = v.and(0xFFFF0000).reinterpretAsFloats().fma(value, y3);
+      v = IntVector.fromMemorySegment(INTS, w, line + gap + STEP, ORDER);
+      y2 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(next, y2);
+      y3 = v.and(0xFFFF0000).reinterpretAsFloats().fma(next, y3);
     }
-    y0.intoArray(y, at);
-    y1.intoArray(y, at + 1 * LANES);
+    y0.intoArray(y, first);
+    y1.intoArray(y, first + HALF);
+    y2.intoArray(y, second);
+    y3.intoArray(y, second + HALF);
   }
 
-  private static void addBf16Double(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, long stream, int quads) {
+  private static void addBf16Narrow(
+      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
     FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
     FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + LANES);
     FloatVector y2 = FloatVector.fromArray(FLOATS, y, at + HALF);
     FloatVector y3 = FloatVector.fromArray(FLOATS, y, at + HALF + LANES);
-    for (int i = 0; i < quads; i++) {
-      long line = panel + (long) i * 64;
-      int k = xAt + i * 4;
+    for (int i = 0; i < pairs; i++) {
+      long line = panel + i * 2L * STEP;
+      int k = xAt + i * 2;
       FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
       IntVector a = IntVector.fromMemorySegment(INTS, w, line, ORDER);
       IntVector b = IntVector.fromMemorySegment(INTS, w, line + BYTES, ORDER);
@@ -217,22 +261,8 @@ final class VectorProduct {
       y1 = b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y1);
       y3 = b.and(0xFFFF0000).reinterpretAsFloats().fma(value, y3);
       value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      a = IntVector.fromMemorySegment(INTS, w, line + stream, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + stream + BYTES, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y2 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y2);
-      y1 = b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y1);
-      y3 = b.and(0xFFFF0000).reinterpretAsFloats().fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 2]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 2 * stream, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + 2 * stream + BYTES, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y2 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y2);
-      y1 = b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y1);
-      y3 = b.and(0xFFFF0000).reinterpretAsFloats().fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 3]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 3 * stream, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + 3 * stream + BYTES, ORDER);
+      a = IntVector.fromMemorySegment(INTS, w, line + STEP, ORDER);
+      b = IntVector.fromMemorySegment(INTS, w, line + STEP + BYTES, ORDER);
       y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
       y2 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y2);
       y1 = b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y1);
@@ -244,43 +274,73 @@ final class VectorProduct {
     y3.intoArray(y, at + HALF + LANES);
   }
 
-  private static void addBf16Single(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, long stream, int quads) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + HALF);
-    for (int i = 0; i < quads; i++) {
-      long line = panel + (long) i * 64;
-      int k = xAt + i * 4;
+  private static void addF16(
+      float[] y,
+      int first,
+      int second,
+      float[] x,
+      int xAt,
+      MemorySegment w,
+      long panel,
+      long gap,
+      int pairs) {
+    FloatVector y0 = FloatVector.fromArray(FLOATS, y, first);
+    FloatVector y1 = FloatVector.fromArray(FLOATS, y, first + HALF);
+    FloatVector y2 = FloatVector.fromArray(FLOATS, y, second);
+    FloatVector y3 = FloatVector.fromArray(FLOATS, y, second + HALF);
+    for (int i = 0; i < pairs; i++) {
+      long line = panel + i * 2L * STEP;
+      int k = xAt + i * 2;
       FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
-      IntVector a = IntVector.fromMemorySegment(INTS, w, line, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y1 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      a = IntVector.fromMemorySegment(INTS, w, line + stream, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y1 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 2]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 2 * stream, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y1 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 3]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 3 * stream, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y1 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y1);
+      FloatVector next = FloatVector.broadcast(FLOATS, x[k + 1]);
+      IntVector v = IntVector.fromMemorySegment(INTS, w, line, ORDER);
+      y0 =
+          v.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
+              .and(F16_BITS)
+              .reinterpretAsFloats()
+              .fma(value, y0);
+      y1 = v.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y1);
+      v = IntVector.fromMemorySegment(INTS, w, line + STEP, ORDER);
+      y0 =
+          v.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
+              .and(F16_BITS)
+              .reinterpretAsFloats()
+              .fma(next, y0);
+      y1 = v.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(next, y1);
+      v = IntVector.fromMemorySegment(INTS, w, line + gap, ORDER);
+      y2 =
+          v.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
+              .and(F16_BITS)
+              .reinterpretAsFloats()
+              .fma(value, y2);
+      y3 = v.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y3);
+      v = IntVector.fromMemorySegment(INTS, w, line + gap + STEP, ORDER);
+      y2 =
+          v.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
+              .and(F16_BITS)
+              .reinterpretAsFloats()
+              .fma(next, y2);
+      y3 = v.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(next, y3);
     }
-    y0.intoArray(y, at);
-    y1.intoArray(y, at + HALF);
+    y0.intoArray(y, first);
+    y1.intoArray(y, first + HALF);
+    y2.intoArray(y, second);
+    y3.intoArray(y, second + HALF);
   }
 
-  private static void addF16Double(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, long stream, int quads) {
+  private static void addF16Narrow(
+      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
     FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
     FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + LANES);
     FloatVector y2 = FloatVector.fromArray(FLOATS, y, at + HALF);
     FloatVector y3 = FloatVector.fromArray(FLOATS, y, at + HALF + LANES);
-    for (int i = 0; i < quads; i++) {
-      long line = panel + (long) i * 64;
-      int k = xAt + i * 4;
+    for (int i = 0; i < pairs; i++) {
+      long line = panel + i * 2L * STEP;
+      int k = xAt + i * 2;
       FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
       IntVector a = IntVector.fromMemorySegment(INTS, w, line, ORDER);
       IntVector b = IntVector.fromMemorySegment(INTS, w, line + BYTES, ORDER);
@@ -289,191 +349,37 @@ final class VectorProduct {
               .lanewise(VectorOperators.ASHR, 3)
               .and(F16_BITS)
               .reinterpretAsFloats()
-              .mul(F16_SCALE)
               .fma(value, y0);
-      y2 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y2);
+      y2 = a.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y2);
       y1 =
           b.lanewise(VectorOperators.LSHL, 16)
               .lanewise(VectorOperators.ASHR, 3)
               .and(F16_BITS)
               .reinterpretAsFloats()
-              .mul(F16_SCALE)
               .fma(value, y1);
-      y3 =
-          b.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y3);
+      y3 = b.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y3);
       value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      a = IntVector.fromMemorySegment(INTS, w, line + stream, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + stream + BYTES, ORDER);
+      a = IntVector.fromMemorySegment(INTS, w, line + STEP, ORDER);
+      b = IntVector.fromMemorySegment(INTS, w, line + STEP + BYTES, ORDER);
       y0 =
           a.lanewise(VectorOperators.LSHL, 16)
               .lanewise(VectorOperators.ASHR, 3)
               .and(F16_BITS)
               .reinterpretAsFloats()
-              .mul(F16_SCALE)
               .fma(value, y0);
-      y2 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y2);
+      y2 = a.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y2);
       y1 =
           b.lanewise(VectorOperators.LSHL, 16)
               .lanewise(VectorOperators.ASHR, 3)
               .and(F16_BITS)
               .reinterpretAsFloats()
-              .mul(F16_SCALE)
               .fma(value, y1);
-      y3 =
-          b.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 2]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 2 * stream, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + 2 * stream + BYTES, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y0);
-      y2 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y2);
-      y1 =
-          b.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y1);
-      y3 =
-          b.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 3]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 3 * stream, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + 3 * stream + BYTES, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y0);
-      y2 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y2);
-      y1 =
-          b.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y1);
-      y3 =
-          b.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y3);
+      y3 = b.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y3);
     }
     y0.intoArray(y, at);
     y1.intoArray(y, at + LANES);
     y2.intoArray(y, at + HALF);
     y3.intoArray(y, at + HALF + LANES);
-  }
-
-  private static void addF16Single(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, long stream, int quads) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + HALF);
-    for (int i = 0; i < quads; i++) {
-      long line = panel + (long) i * 64;
-      int k = xAt + i * 4;
-      FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
-      IntVector a = IntVector.fromMemorySegment(INTS, w, line, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y0);
-      y1 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      a = IntVector.fromMemorySegment(INTS, w, line + stream, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y0);
-      y1 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 2]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 2 * stream, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y0);
-      y1 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y1);
-      value = FloatVector.broadcast(FLOATS, x[k + 3]);
-      a = IntVector.fromMemorySegment(INTS, w, line + 3 * stream, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y0);
-      y1 =
-          a.lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .mul(F16_SCALE)
-              .fma(value, y1);
-    }
-    y0.intoArray(y, at);
-    y1.intoArray(y, at + HALF);
   }
 
   /** Where column {@code c} of a line that starts at {@code at} stands in the column blocks. */

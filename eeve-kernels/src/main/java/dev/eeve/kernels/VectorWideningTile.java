@@ -29,7 +29,7 @@ final class VectorWideningTile {
   /**
    * {@link VectorProduct#widen} and {@link VectorTile#add} in one: the same bits.
    *
-   * @param from first feature, a multiple of 4
+   * @param from first feature
    * @param block widened lines {@code (features, 32)} from byte {@code blockAt}, overwritten
    */
   static void add(
@@ -45,11 +45,10 @@ final class VectorWideningTile {
       long blockAt) {
     MemorySegment w = weight.memory;
     long line = weight.line(panel, from);
-    long stream = weight.streamStride;
     switch (weight.type()) {
-      case F32 -> addF32(out, outAt, in, inAt, w, line, stream, block, blockAt, features);
-      case BF16 -> addBf16(out, outAt, in, inAt, w, line, stream, block, blockAt, features);
-      case F16 -> addF16(out, outAt, in, inAt, w, line, stream, block, blockAt, features);
+      case F32 -> addF32(out, outAt, in, inAt, w, line, block, blockAt, features);
+      case BF16 -> addBf16(out, outAt, in, inAt, w, line, block, blockAt, features);
+      case F16 -> addF16(out, outAt, in, inAt, w, line, block, blockAt, features);
     }
   }
 
@@ -61,7 +60,6 @@ final class VectorWideningTile {
       int inAt,
       MemorySegment w,
       long panel,
-      long stream,
       MemorySegment block,
       long blockAt,
       int features) {
@@ -90,7 +88,7 @@ final class VectorWideningTile {
     FloatVector a11 = FloatVector.fromArray(FLOATS, out, outAt + 11 * STRIDE);
     FloatVector b11 = FloatVector.fromArray(FLOATS, out, outAt + 11 * STRIDE + LANES);
     for (int k = 0; k < features; k++) {
-      long line = panel + (k & 3) * stream + (long) (k >> 2) * 128;
+      long line = panel + (long) k * Weights.LINE_BYTES;
       long at = blockAt + (long) k * LINE;
       FloatVector left = FloatVector.fromMemorySegment(FLOATS, w, line, ORDER);
       FloatVector right = FloatVector.fromMemorySegment(FLOATS, w, line + BYTES, ORDER);
@@ -168,7 +166,6 @@ final class VectorWideningTile {
       int inAt,
       MemorySegment w,
       long panel,
-      long stream,
       MemorySegment block,
       long blockAt,
       int features) {
@@ -197,7 +194,7 @@ final class VectorWideningTile {
     FloatVector a11 = FloatVector.fromArray(FLOATS, out, outAt + 11 * STRIDE);
     FloatVector b11 = FloatVector.fromArray(FLOATS, out, outAt + 11 * STRIDE + LANES);
     for (int k = 0; k < features; k++) {
-      long line = panel + (k & 3) * stream + (long) (k >> 2) * 64;
+      long line = panel + (long) k * Weights.LINE_BYTES;
       long at = blockAt + (long) k * LINE;
       IntVector v = IntVector.fromMemorySegment(INTS, w, line, ORDER);
       FloatVector left = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
@@ -276,7 +273,6 @@ final class VectorWideningTile {
       int inAt,
       MemorySegment w,
       long panel,
-      long stream,
       MemorySegment block,
       long blockAt,
       int features) {
@@ -305,7 +301,7 @@ final class VectorWideningTile {
     FloatVector a11 = FloatVector.fromArray(FLOATS, out, outAt + 11 * STRIDE);
     FloatVector b11 = FloatVector.fromArray(FLOATS, out, outAt + 11 * STRIDE + LANES);
     for (int k = 0; k < features; k++) {
-      long line = panel + (k & 3) * stream + (long) (k >> 2) * 64;
+      long line = panel + (long) k * Weights.LINE_BYTES;
       long at = blockAt + (long) k * LINE;
       IntVector v = IntVector.fromMemorySegment(INTS, w, line, ORDER);
       FloatVector left =

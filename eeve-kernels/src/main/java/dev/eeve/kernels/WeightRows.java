@@ -10,16 +10,17 @@ import java.util.Arrays;
 
 /**
  * Brings row-major rows into the panels of {@link Weights}: a strip of columns of each row is
- * converted in an array and dealt to the lines of another, which then go to memory stream by
- * stream.
+ * converted in an array and dealt to the lines of another, which then go to memory at once.
  */
 final class WeightRows {
   /** Columns of a strip: enough for the JIT's vector loops, and its lines fit a cache. */
-  private static final int STRIP = 512;
+  private static final int STRIP = 256;
 
-  private static final int ROWS = Weights.PANEL_ROWS;
-  private static final int HALF = ROWS / 2;
-  private static final int STREAMS = Weights.STREAMS;
+  private static final int HALF = Weights.PANEL_ROWS / 2;
+
+  /** Ints of a line. */
+  private static final int INTS = Weights.LINE_BYTES / Integer.BYTES;
+
   private static final ValueLayout.OfInt INT =
       JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
@@ -32,118 +33,100 @@ final class WeightRows {
   private final int[] row = new int[STRIP];
   private final int[] upper = new int[STRIP];
 
-  /** A strip's lines, those of a stream together, as ints. */
-  private final int[] lines;
+  /** A strip's lines as ints. */
+  private final int[] lines = new int[STRIP * INTS];
 
-  private final int intsPerLine;
+  /** Rows that share lines. */
+  private final int group;
 
   WeightRows(Weights weights, MemorySegment source, ElementType sourceType) {
     this.weights = weights;
     this.source = source;
     this.sourceType = sourceType;
-    this.intsPerLine = ROWS * weights.type().bytes() / Integer.BYTES;
-    this.lines = new int[STRIP * intsPerLine];
+    this.group = Weights.LINE_BYTES / weights.type().bytes();
   }
 
   /** See {@link Weights#put}. */
   long put(int firstRow, int count) {
     int columns = weights.columns();
     for (int r = 0; r < count; ) {
-      int panel = (firstRow + r) / ROWS;
-      int inPanel = (firstRow + r) % ROWS;
-      int rows = Math.min(count - r, ROWS - inPanel);
+      int first = weights.inGroup(firstRow + r);
+      int rows = Math.min(count - r, group - first);
       for (int k = 0; k < columns; k += STRIP) {
         int width = Math.min(STRIP, columns - k);
-        if (rows < ROWS) {
-          copyLines(panel, k, width, false);
+        long line = weights.groupLine(firstRow + r, k);
+        if (rows < group) {
+          MemorySegment.copy(weights.memory, INT, line, lines, 0, width * INTS);
         }
         long at = (long) r * columns + k;
         long bad =
             weights.type() == ElementType.F32
-                ? dealRows(at, inPanel, rows, width)
-                : dealPairs(at, inPanel, rows, width);
+                ? dealRows(at, first, rows, width)
+                : dealPairs(at, first, rows, width);
         if (bad >= 0) {
           return bad;
         }
-        copyLines(panel, k, width, true);
+        MemorySegment.copy(lines, 0, weights.memory, INT, line, width * INTS);
       }
       r += rows;
     }
     return -1;
   }
 
-  private long dealRows(long at, int inPanel, int rows, int width) {
+  private long dealRows(long at, int first, int rows, int width) {
     for (int j = 0; j < rows; j++) {
       long from = at + (long) j * weights.columns();
       if (!convert(from, width, row)) {
         return firstNotFinite(from, width);
       }
-      deal(inPanel + j, width, 0);
+      deal(first + j, width, 0);
     }
     return -1;
   }
 
-  /** Rows j and 16 + j share the ints of a line; a half that is not given keeps its value. */
-  private long dealPairs(long at, int inPanel, int rows, int width) {
-    for (int j = 0; j < HALF; j++) {
+  /** Rows j and 16 + j of a panel share ints; a half that is not given keeps its value. */
+  private long dealPairs(long at, int first, int rows, int width) {
+    for (int slot = 0; slot < INTS; slot++) {
+      int low = slot / HALF * Weights.PANEL_ROWS + slot % HALF - first;
+      int high = low + HALF;
       int kept = 0;
-      long low = at + (long) (j - inPanel) * weights.columns();
-      if (j < inPanel || j >= inPanel + rows) {
+      if (low < 0 || low >= rows) {
         Arrays.fill(row, 0, width, 0);
         kept = 0xFFFF;
-      } else if (!convert(low, width, row)) {
-        return firstNotFinite(low, width);
+      } else if (!convert(at + (long) low * weights.columns(), width, row)) {
+        return firstNotFinite(at + (long) low * weights.columns(), width);
       }
-      long high = low + (long) HALF * weights.columns();
-      if (HALF + j < inPanel || HALF + j >= inPanel + rows) {
+      if (high < 0 || high >= rows) {
         kept |= 0xFFFF0000;
-      } else if (convert(high, width, upper)) {
+      } else if (convert(at + (long) high * weights.columns(), width, upper)) {
         for (int i = 0; i < width; i++) {
           row[i] |= upper[i] << 16;
         }
       } else {
-        return firstNotFinite(high, width);
+        return firstNotFinite(at + (long) high * weights.columns(), width);
       }
       if (kept != -1) {
-        deal(j, width, kept);
+        deal(slot, width, kept);
       }
     }
     return -1;
   }
 
-  /** Copies a strip's lines to memory or from it. */
-  private void copyLines(int panel, int firstColumn, int width, boolean toMemory) {
-    for (int s = 0; s < Math.min(STREAMS, width); s++) {
-      long offset = weights.line(panel, firstColumn + s);
-      int from = s * (STRIP / STREAMS) * intsPerLine;
-      int count = (width - s + STREAMS - 1) / STREAMS * intsPerLine;
-      if (toMemory) {
-        MemorySegment.copy(lines, from, weights.memory, INT, offset, count);
-      } else {
-        MemorySegment.copy(weights.memory, INT, offset, lines, from, count);
-      }
-    }
-  }
-
   /** Puts {@link #row} into an int of every line, beside the bits kept of that. */
   private void deal(int slot, int width, int kept) {
-    for (int s = 0; s < Math.min(STREAMS, width); s++) {
-      int to = s * (STRIP / STREAMS) * intsPerLine + slot;
-      int count = (width - s + STREAMS - 1) / STREAMS;
-      if (kept == 0) {
-        deal(row, s, lines, to, intsPerLine, count);
-      } else {
-        for (int i = 0; i < count; i++) {
-          lines[to + i * intsPerLine] &= kept;
-          lines[to + i * intsPerLine] |= row[s + i * STREAMS];
-        }
-      }
+    if (kept == 0) {
+      deal(row, lines, slot, width);
+      return;
+    }
+    for (int i = 0; i < width; i++) {
+      lines[slot + i * INTS] &= kept;
+      lines[slot + i * INTS] |= row[i];
     }
   }
 
-  private static void deal(int[] row, int from, int[] lines, int to, int stride, int count) {
+  private static void deal(int[] row, int[] lines, int to, int count) {
     for (int i = 0; i < count; i++) {
-      lines[to + i * stride] = row[from + i * STREAMS];
+      lines[to + i * INTS] = row[i];
     }
   }
 

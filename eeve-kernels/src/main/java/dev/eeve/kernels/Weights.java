@@ -13,23 +13,24 @@ import java.nio.ByteOrder;
  * A weight matrix {@code (N, K)} off-heap, in the one layout that decoding, prompts and training
  * read.
  *
- * <p>Rows stand in panels of 32. Inside a panel, the 32 values of one column k are a line of 64
- * bytes (16-bit types) or 128 (F32), so a lane of a vector is a row and a dot product needs no
- * horizontal sum. A 16-bit line is 16 ints, int j holding row j in its low half and row 16 + j in
- * its high half: a shift and a mask widen it to fp32 in row order. The lines of a panel lie in four
- * streams, line k in stream k mod 4: reading k in order then reads four places at once, which
- * memory serves faster than one. Streams are 128 bytes apart from a whole number of lines so that
- * they do not fall into the same cache sets. Rows past N and lines past K are zero.
+ * <p>Rows stand in panels of 32, the values of one column k side by side, so a lane of a vector is
+ * a row and a dot product needs no horizontal sum. A line of 128 bytes holds column k of one panel
+ * (F32) or of two (16-bit types); the lines of all columns follow each other, so that a group of 32
+ * or 64 rows is read as one stream. A panel's share of a 16-bit line is 16 ints, int j holding row
+ * j in its low half and row 16 + j in its high half: a shift and a mask widen it to fp32 in row
+ * order. Rows past N are zero.
  */
 public final class Weights {
   /** Rows of one panel. */
   public static final int PANEL_ROWS = 32;
 
-  /** Streams the lines of a panel are dealt to. */
-  public static final int STREAMS = 4;
+  /** Rows of the largest group: threads that store rows at once must not share one. */
+  public static final int GROUP_ROWS = 64;
+
+  /** Bytes from one column to the next. */
+  static final int LINE_BYTES = 128;
 
   private static final int HALF = PANEL_ROWS / 2;
-  private static final long STREAM_GAP = 128;
   private static final long ALIGNMENT = 64;
 
   private static final ValueLayout.OfInt INT =
@@ -40,19 +41,19 @@ public final class Weights {
       JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   final MemorySegment memory;
-  final long streamStride;
-  final long panelStride;
   private final ElementType type;
   private final int rows;
   private final int columns;
 
-  private Weights(MemorySegment memory, ElementType type, int rows, int columns) {
+  /** Which panel of a line the first row's is. */
+  private final int firstPanel;
+
+  private Weights(MemorySegment memory, ElementType type, int rows, int columns, int firstPanel) {
     this.memory = memory;
     this.type = type;
     this.rows = rows;
     this.columns = columns;
-    this.streamStride = streamStride(type, columns);
-    this.panelStride = STREAMS * streamStride;
+    this.firstPanel = firstPanel;
   }
 
   /**
@@ -66,11 +67,11 @@ public final class Weights {
    */
   public static Weights allocate(Arena arena, ElementType type, int rows, int columns) {
     return new Weights(
-        arena.allocate(byteSize(type, rows, columns), ALIGNMENT), type, rows, columns);
+        arena.allocate(byteSize(type, rows, columns), ALIGNMENT), type, rows, columns, 0);
   }
 
   /**
-   * Bytes {@link #allocate} takes: the plain size, rounded up to whole panels and streams.
+   * Bytes {@link #allocate} takes: the plain size, rounded up to whole groups.
    *
    * @param type element type
    * @param rows N, at least 1
@@ -82,16 +83,13 @@ public final class Weights {
       throw new IllegalArgumentException(
           "weights: (" + rows + ", " + columns + "), needed at least (1, 1)");
     }
-    return Math.multiplyExact(
-        STREAMS * streamStride(type, columns), (rows - 1L + PANEL_ROWS) / PANEL_ROWS);
+    int group = groupRows(type);
+    return Math.multiplyExact((long) columns * LINE_BYTES, (rows - 1L + group) / group);
   }
 
-  private static long streamStride(ElementType type, int columns) {
-    return (columns - 1L + STREAMS) / STREAMS * lineBytes(type) + STREAM_GAP;
-  }
-
-  private static int lineBytes(ElementType type) {
-    return PANEL_ROWS * type.bytes();
+  /** Rows whose values of one column share a line. */
+  private static int groupRows(ElementType type) {
+    return LINE_BYTES / type.bytes();
   }
 
   /**
@@ -108,9 +106,12 @@ public final class Weights {
           "rows: %d from %d, needed at least 1 from a multiple of %d"
               .formatted(count, first, PANEL_ROWS));
     }
-    long bytes = byteSize(type, count, columns);
+    int group = groupRows(type);
+    int start = firstPanel * PANEL_ROWS + first;
+    long offset = start / group * (long) columns * LINE_BYTES;
+    long bytes = byteSize(type, start % group + count, columns);
     return new Weights(
-        memory.asSlice(first / PANEL_ROWS * panelStride, bytes), type, count, columns);
+        memory.asSlice(offset, bytes), type, count, columns, start % group / PANEL_ROWS);
   }
 
   /**
@@ -159,11 +160,21 @@ public final class Weights {
     return Math.min(PANEL_ROWS, rows - panel * PANEL_ROWS);
   }
 
-  /** Byte offset of line {@code k} of a panel. */
+  /** Byte offset of a panel's share of line {@code k}. */
   long line(int panel, int k) {
-    return panel * panelStride
-        + (k % STREAMS) * streamStride
-        + (long) (k / STREAMS) * lineBytes(type);
+    int panels = groupRows(type) / PANEL_ROWS;
+    int at = firstPanel + panel;
+    return (at / panels * (long) columns + k) * LINE_BYTES + at % panels * (LINE_BYTES / panels);
+  }
+
+  /** Byte offset of the whole line {@code k} that holds a row's value. */
+  long groupLine(int row, int k) {
+    return line(row / PANEL_ROWS, k) / LINE_BYTES * LINE_BYTES;
+  }
+
+  /** The place of a row in its group. */
+  int inGroup(int row) {
+    return (firstPanel * PANEL_ROWS + row) % groupRows(type);
   }
 
   private long element(int row, int k) {
@@ -174,7 +185,8 @@ public final class Weights {
 
   /**
    * Stores rows given in row-major order, converting to this matrix's type (nearest, ties to even).
-   * Different rows may be stored by different threads only if no panel is shared.
+   * Different rows may be stored by different threads only if no group of {@link #GROUP_ROWS} is
+   * shared.
    *
    * @param firstRow first row written
    * @param count number of rows
@@ -198,20 +210,15 @@ public final class Weights {
   public void copyRows(int firstRow, int count, MemorySegment target) {
     checkRows(firstRow, count);
     for (int r = 0; r < count; r++) {
-      for (int s = 0; s < Math.min(STREAMS, columns); s++) {
-        long from = element(firstRow + r, s);
-        long to = (long) r * columns + s;
-        int lines = (columns - s + STREAMS - 1) / STREAMS;
-        if (type == ElementType.F32) {
-          for (int i = 0; i < lines; i++) {
-            int bits = memory.get(INT, from + (long) i * PANEL_ROWS * 4);
-            target.set(INT, (to + (long) i * STREAMS) * 4, bits);
-          }
-        } else {
-          for (int i = 0; i < lines; i++) {
-            short bits = memory.get(SHORT, from + (long) i * PANEL_ROWS * 2);
-            target.set(SHORT, (to + (long) i * STREAMS) * 2, bits);
-          }
+      long from = element(firstRow + r, 0);
+      long to = (long) r * columns;
+      if (type == ElementType.F32) {
+        for (int k = 0; k < columns; k++) {
+          target.set(INT, (to + k) * 4, memory.get(INT, from + (long) k * LINE_BYTES));
+        }
+      } else {
+        for (int k = 0; k < columns; k++) {
+          target.set(SHORT, (to + k) * 2, memory.get(SHORT, from + (long) k * LINE_BYTES));
         }
       }
     }
@@ -226,21 +233,16 @@ public final class Weights {
    */
   public void row(int row, float[] target, int offset) {
     checkRows(row, 1);
-    for (int s = 0; s < Math.min(STREAMS, columns); s++) {
-      long from = element(row, s);
-      int to = offset + s;
-      int lines = (columns - s + STREAMS - 1) / STREAMS;
-      switch (type) {
-        case F32 -> {
-          for (int i = 0; i < lines; i++) {
-            target[to + i * STREAMS] = memory.get(FLOAT, from + (long) i * PANEL_ROWS * 4);
-          }
+    long from = element(row, 0);
+    switch (type) {
+      case F32 -> {
+        for (int k = 0; k < columns; k++) {
+          target[offset + k] = memory.get(FLOAT, from + (long) k * LINE_BYTES);
         }
-        case F16, BF16 -> {
-          for (int i = 0; i < lines; i++) {
-            short bits = memory.get(SHORT, from + (long) i * PANEL_ROWS * 2);
-            target[to + i * STREAMS] = widen(bits, type);
-          }
+      }
+      case F16, BF16 -> {
+        for (int k = 0; k < columns; k++) {
+          target[offset + k] = widen(memory.get(SHORT, from + (long) k * LINE_BYTES), type);
         }
       }
     }

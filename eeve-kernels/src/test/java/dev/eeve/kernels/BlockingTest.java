@@ -12,7 +12,7 @@ class BlockingTest {
     Refusal.of(
         "blocking: keys 24, needed a positive multiple of 16", () -> new Blocking(1, 24, 4, 32));
     Refusal.of(
-        "blocking: depth 6, needed a positive multiple of 4", () -> new Blocking(1, 16, 6, 32));
+        "blocking: depth 0, needed a positive multiple of 1", () -> new Blocking(1, 16, 0, 32));
     Refusal.of(
         "blocking: vocabularyRows -32, needed a positive multiple of 32",
         () -> new Blocking(1, 16, 4, -32));
@@ -20,7 +20,7 @@ class BlockingTest {
 
   @Test
   void theSmallestSizesAreAccepted() {
-    assertEquals(4, new Blocking(1, 16, 4, 32).depth());
+    assertEquals(1, new Blocking(1, 16, 1, 32).depth());
   }
 
   @Test

@@ -101,9 +101,9 @@ class LinearBackwardTest {
   private static void assertPaddingIsZero(Weights weights) {
     float[] line = new float[Weights.PANEL_ROWS];
     for (int panel = 0; panel < weights.panels(); panel++) {
-      for (int k = 0; k < (weights.columns() + 3) / 4 * 4; k++) {
+      for (int k = 0; k < weights.columns(); k++) {
         ScalarProduct.widen(weights, panel, k, k + 1, line);
-        for (int j = k < weights.columns() ? weights.rowsOf(panel) : 0; j < line.length; j++) {
+        for (int j = weights.rowsOf(panel); j < line.length; j++) {
           assertEquals(0f, line[j], "panel " + panel + ", line " + k + ", row " + j);
         }
       }

@@ -145,6 +145,54 @@ class LinearTest {
     }
   }
 
+  /** From 2^16 on, scaling the input of F16 weights would pass the largest float. */
+  @Test
+  void largeInputsOfF16WeightsKeepTheirBits() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      RandomData random = new RandomData(5);
+      float[] values = random.floats(70 * 33, ElementType.F16);
+      values[0] = 0x1p-24f; // the smallest F16
+      Weights weights = RandomData.weights(arena, ElementType.F16, 70, 33, values);
+      float[] bias = random.floats(70, ElementType.F32);
+      for (float large : new float[] {65535.996f, 65536f, -1e30f, Float.MIN_VALUE}) {
+        FloatMatrix in = random.matrix(1, 33);
+        in.data()[in.index(0)] = large;
+        in.data()[in.index(0) + 32] = large;
+        Canary out = new Canary(1, 70);
+        Linear.forward(workers, new Linear.Product(out.matrix, in, weights, bias));
+        assertArrayEquals(reference(in, values, bias), out.values(), "input " + large);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(ElementType.class)
+  void aViewThatStartsInsideAGroupGivesItsRows(ElementType type) {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      RandomData random = new RandomData(9);
+      int k = 50;
+      float[] values = random.floats(200 * k, type);
+      Weights weights = RandomData.weights(arena, type, 200, k, values);
+      for (int first : new int[] {32, 96, 160}) {
+        for (int count : new int[] {1, 33, 40}) {
+          float[] own = Arrays.copyOfRange(values, first * k, (first + count) * k);
+          float[] bias = random.floats(count, ElementType.F32);
+          for (int rows : new int[] {1, 3, 13}) {
+            FloatMatrix in = random.matrix(rows, k);
+            Canary out = new Canary(rows, count);
+            Weights view = weights.rows(first, count);
+            Linear.forward(workers, new Linear.Product(out.matrix, in, view, bias));
+            assertArrayEquals(reference(in, own, bias), out.values(), first + " " + rows);
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void zeroRowsAreNoWork() {
     try (Arena arena = Arena.ofShared();
