@@ -374,30 +374,14 @@ public final class Linear {
       for (int k = 0; k < columns; k += depth) {
         int features = Math.min(depth, columns - k);
         long block = 4L * features * Weights.PANEL_ROWS;
-        if (!VectorWideningTile.AVAILABLE) {
-          for (int p = 0; p < panels; p++) {
-            VectorProduct.widen(product.weight, firstPanel + p, k, k + features, blocks, p * block);
-          }
+        for (int p = 0; p < panels; p++) {
+          VectorProduct.widen(product.weight, firstPanel + p, k, k + features, blocks, p * block);
         }
         for (int row = 0; row < product.in.rows(); row += VectorTile.ROWS) {
           int in = packed.index(i, k, row, features);
           int count = Math.min(VectorTile.ROWS, product.in.rows() - row);
           for (int p = 0; p < panels; p++) {
             int out = p * size + row * Weights.PANEL_ROWS;
-            if (VectorWideningTile.AVAILABLE && row == 0) {
-              VectorWideningTile.add(
-                  sums,
-                  out,
-                  packed.buffer,
-                  in,
-                  product.weight,
-                  firstPanel + p,
-                  k,
-                  features,
-                  blocks,
-                  p * block);
-              continue;
-            }
             for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
               long from = p * block + 4L * c * features;
               VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
