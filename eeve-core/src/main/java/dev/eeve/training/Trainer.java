@@ -5,6 +5,7 @@ import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.GradientNorm;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
+import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -53,6 +54,7 @@ public final class Trainer implements AutoCloseable {
       TrainingConfig config,
       RowSet newTokens,
       Optional<LossLabels> labels,
+      TrainingMemory.Batch batch,
       int threads) {
     this.model = model;
     this.data = data;
@@ -74,6 +76,24 @@ public final class Trainer implements AutoCloseable {
     this.pass =
         new TrainingPass(
             model, pool, Blocking.defaults(), config.gradientCheckpointing(), lossRows);
+    pass.reserve(batch.rows(), batch.longest());
+  }
+
+  /** Refuses a model whose config asks for a dropout that these passes do not have. */
+  static void requireNoOtherDropout(PhiConfig config) {
+    requireNone("embd_pdrop", config.embdPdrop());
+    requireNone("attention_dropout", config.attentionDropout());
+  }
+
+  private static void requireNone(String key, double found) {
+    if (found != 0) {
+      throw new IllegalArgumentException(
+          key
+              + ": "
+              + found
+              + ", needed 0, other dropout is not trained with; set it to 0 in"
+              + " config.json, resid_pdrop may stay");
+    }
   }
 
   /**
@@ -101,6 +121,7 @@ public final class Trainer implements AutoCloseable {
    * @param newTokens what {@code new_token_bias} favours
    * @param threads threads that share one computation, at least 1
    * @return the trainer, before its first update
+   * @throws IllegalArgumentException where the memory it needs is more than there is
    */
   public static Trainer of(
       PhiModel model,
@@ -109,7 +130,8 @@ public final class Trainer implements AutoCloseable {
       TrainingConfig config,
       RowSet newTokens,
       int threads) {
-    return of(model, trainable, data, config, newTokens, Optional.empty(), threads);
+    TrainingMemory.Batch batch = TrainingMemory.Batch.of(data, config);
+    return of(model, trainable, data, config, newTokens, Optional.empty(), batch, threads);
   }
 
   static Trainer of(
@@ -119,7 +141,9 @@ public final class Trainer implements AutoCloseable {
       TrainingConfig config,
       RowSet newTokens,
       Optional<LossLabels> labels,
+      TrainingMemory.Batch batch,
       int threads) {
+    requireNoOtherDropout(model.config());
     if (trainable.isEmpty()) {
       throw new IllegalArgumentException(
           "trainable: nothing, needed at least one row; unfreeze some parameters");
@@ -132,9 +156,14 @@ public final class Trainer implements AutoCloseable {
                 .formatted(i, data.length(i), Math.min(context, config.sequenceLen())));
       }
     }
+    int lossRows = labels.map(LossLabels::rows).orElse(model.config().vocabSize());
+    TrainingMemory.require(
+        TrainingMemory.plan(
+            model.config(), trainable, config, batch, data.byteSize(), lossRows, threads),
+        config);
     TrainingModel training = TrainingModel.of(model, trainable);
     try {
-      return new Trainer(training, data, config, newTokens, labels, threads);
+      return new Trainer(training, data, config, newTokens, labels, batch, threads);
     } catch (RuntimeException | Error e) {
       training.close();
       throw e;
