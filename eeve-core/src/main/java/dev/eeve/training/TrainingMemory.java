@@ -13,7 +13,7 @@ import java.util.Locale;
 /** The memory that training takes, known before any of it is taken. */
 public final class TrainingMemory {
   /** A JVM that compiles and runs these kernels, without what it computes on; measured. */
-  private static final long JVM_BYTES = 150L << 20;
+  private static final long JVM_BYTES = 240L << 20;
 
   /** A smaller plan fits wherever a JVM does. */
   private static final long SMALL = 512L << 20;
