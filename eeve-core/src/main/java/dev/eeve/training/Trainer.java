@@ -5,7 +5,6 @@ import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.GradientNorm;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
-import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -79,23 +78,6 @@ public final class Trainer implements AutoCloseable {
     pass.reserve(batch.rows(), batch.longest());
   }
 
-  /** Refuses a model whose config asks for a dropout that these passes do not have. */
-  static void requireNoOtherDropout(PhiConfig config) {
-    requireNone("embd_pdrop", config.embdPdrop());
-    requireNone("attention_dropout", config.attentionDropout());
-  }
-
-  private static void requireNone(String key, double found) {
-    if (found != 0) {
-      throw new IllegalArgumentException(
-          key
-              + ": "
-              + found
-              + ", needed 0, other dropout is not trained with; set it to 0 in"
-              + " config.json, resid_pdrop may stay");
-    }
-  }
-
   /**
    * Prepares training on all processors.
    *
@@ -143,7 +125,7 @@ public final class Trainer implements AutoCloseable {
       Optional<LossLabels> labels,
       TrainingMemory.Batch batch,
       int threads) {
-    requireNoOtherDropout(model.config());
+    ResidualDropout.requireNoOther(model.config());
     if (trainable.isEmpty()) {
       throw new IllegalArgumentException(
           "trainable: nothing, needed at least one row; unfreeze some parameters");

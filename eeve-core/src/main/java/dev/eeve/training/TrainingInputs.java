@@ -35,7 +35,7 @@ record TrainingInputs(
   /** Reads the data; of the model its shape is enough. */
   static TrainingInputs read(TrainingPlan plan, StageBase base) throws IOException {
     PhiConfig config = base.config();
-    Trainer.requireNoOtherDropout(config);
+    ResidualDropout.requireNoOther(config);
     Optional<Tokenizer> tokenizer = tokenizer(plan, base.folder());
     int end = tokenizer.map(Tokenizer::vocabularySize).orElse(config.vocabSize());
     if (end > config.vocabSize()) {
