@@ -1,19 +1,24 @@
 package dev.eeve.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LoadOptions;
 import dev.eeve.ModelInfo;
 import dev.eeve.model.MemoryPlan;
+import dev.eeve.training.EeveStage;
+import dev.eeve.training.TrainingForecast;
+import dev.eeve.training.TrainingPlan;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code eeve info}: what a model folder holds, read from its headers alone. */
+/** {@code eeve info}: what a model folder holds or a training needs, read from headers alone. */
 @Command(
     name = "info",
     description = "What a model is made of, which kernels run, what memory it needs.",
@@ -22,7 +27,10 @@ final class InfoCommand extends BaseCommand {
   @Option(names = "--model", description = "A Hugging Face model folder.")
   private Path model;
 
-  @Option(names = "--plan", hidden = true)
+  @Option(
+      names = "--plan",
+      paramLabel = "CONFIG.yaml",
+      description = "What eeve train would train with this file, and the memory it needs.")
   private Path plan;
 
   @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
@@ -30,11 +38,16 @@ final class InfoCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
-    notYet(plan != null, "--plan", "use --model");
-    Path folder = required(model);
+    if (plan != null && model != null) {
+      throw new UsageException("--plan: given with --model; choose one of them");
+    }
     LoadOptions options = options(dtype);
-    ModelInfo info = ModelInfo.read(folder, options);
-    ObjectNode root = document(info, options.threads());
+    ObjectNode root;
+    if (plan == null) {
+      root = document(ModelInfo.read(required(model), options), options.threads());
+    } else {
+      root = forecast(TrainingFile.plans(plan, List.of()), options.threads());
+    }
     if (json) {
       output.json(root);
     } else {
@@ -61,11 +74,31 @@ final class InfoCommand extends BaseCommand {
     root.put("max_position_embeddings", info.config().maxPositionEmbeddings());
     root.put("kernels", info.kernels());
     root.put("threads", threads);
-    ObjectNode memory = root.putObject("memory_bytes");
-    for (MemoryPlan.Item item : info.memory().items()) {
+    memory(root, info.memory());
+    return root;
+  }
+
+  private static void memory(ObjectNode node, MemoryPlan plan) {
+    ObjectNode memory = node.putObject("memory_bytes");
+    for (MemoryPlan.Item item : plan.items()) {
       memory.put(item.name(), item.bytes());
     }
-    memory.put("total", info.memory().bytes());
+    memory.put("total", plan.bytes());
+  }
+
+  private static ObjectNode forecast(List<TrainingPlan> plans, int threads) throws IOException {
+    ObjectNode root = JsonNodeFactory.instance.objectNode();
+    long most = 0;
+    ArrayNode stages = root.putArray("stages");
+    for (TrainingForecast stage : TrainingForecast.of(plans, threads)) {
+      ObjectNode node = stages.addObject();
+      node.put("stage", stage.stage().map(EeveStage::number).orElse(null));
+      node.put("trained_parameters", stage.trainedParameters());
+      node.put("sequences", stage.sequences()).put("tokens", stage.tokens());
+      memory(node, stage.memory());
+      most = Math.max(most, stage.memory().bytes());
+    }
+    root.put("memory_bytes", most).put("threads", threads);
     return root;
   }
 
@@ -74,13 +107,15 @@ final class InfoCommand extends BaseCommand {
   }
 
   private void print(String indent, String key, JsonNode value) {
-    if (value.isObject()) {
+    if (value.isArray()) {
+      value.forEach(entry -> print(indent, key, entry));
+    } else if (value.isObject()) {
       output.line(indent + key);
       for (Map.Entry<String, JsonNode> entry : value.properties()) {
         print(indent + "  ", entry.getKey(), entry.getValue());
       }
     } else {
-      output.line(indent + key + ": " + (value.isNull() ? "no tokenizer.json" : value.asText()));
+      output.line(indent + key + ": " + (value.isNull() ? "none" : value.asText()));
     }
   }
 }

@@ -12,8 +12,9 @@ final class Progress implements AutoCloseable {
   private static final int WIDTH = 30;
 
   private final PrintStream err;
-  private final String what;
   private final boolean shown;
+  private String what;
+  private int width;
   private long last = System.nanoTime();
   private boolean drawn;
 
@@ -33,15 +34,23 @@ final class Progress implements AutoCloseable {
     drawn = true;
     double share = total <= 0 ? 1 : Math.clamp((double) done / total, 0, 1);
     int full = (int) (share * WIDTH);
-    err.print(
+    String line =
         String.format(
             Locale.ROOT,
-            "\r%s [%s%s] %3.0f %%",
+            "%s [%s%s] %3.0f %%",
             what,
             "=".repeat(full),
             " ".repeat(WIDTH - full),
-            100 * share));
+            100 * share);
+    err.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
     err.flush();
+    width = Math.max(width, line.length());
+  }
+
+  /** The same with other words before the bar. */
+  synchronized void update(String now, long done, long total) {
+    what = now;
+    update(done, total);
   }
 
   /** Clears the line. */
@@ -49,7 +58,7 @@ final class Progress implements AutoCloseable {
   public synchronized void close() {
     if (drawn) {
       drawn = false;
-      err.print("\r" + " ".repeat(what.length() + WIDTH + 9) + "\r");
+      err.print("\r" + " ".repeat(width) + "\r");
       err.flush();
     }
   }

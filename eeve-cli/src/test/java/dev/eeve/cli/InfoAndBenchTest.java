@@ -1,11 +1,13 @@
 package dev.eeve.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.eeve.kernels.Simd;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -35,7 +37,41 @@ class InfoAndBenchTest {
     Run text = Run.of("info", "--model", model);
     assertTrue(text.out().contains("kernels: " + Simd.describe() + "\n"), text.out());
     assertTrue(text.out().contains("\n  key_value_cache: "), text.out());
-    assertTrue(Run.refusal(2, "info", "--plan", "x").contains("not there yet"));
+  }
+
+  @Test
+  void aTrainingPlanTellsEachStagesRowsAndMemory(@TempDir Path folder) throws IOException {
+    Path data = Files.writeString(folder.resolve("d.jsonl"), "{\"input_ids\":[1,2,3]}\n");
+    Path config =
+        Files.writeString(
+            folder.resolve("c.yaml"),
+            """
+            base_model: %s
+            output_dir: %s
+            datasets: [{path: %s, type: tokens}]
+            number_of_old_tokens: 100
+            learning_rate: 1e-3
+            stages: [2, 5]
+            """
+                .formatted(Run.golden("tiny-bf16-head80"), folder.resolve("out"), data));
+    JsonNode plan = Run.json("info", "--plan", config, "--json");
+    assertEquals(2, plan.get("stages").size());
+    JsonNode stage = plan.get("stages").get(1);
+    assertEquals(5, stage.get("stage").intValue());
+    assertEquals(60 * 160 + 160 * 161, stage.get("trained_parameters").intValue());
+    assertEquals(3, stage.get("tokens").intValue());
+    long sum = 0;
+    for (JsonNode item : stage.get("memory_bytes")) {
+      sum += item.longValue();
+    }
+    long total = stage.get("memory_bytes").get("total").longValue();
+    assertEquals(2 * total, sum);
+    assertEquals(total, plan.get("memory_bytes").longValue());
+    assertFalse(Files.exists(folder.resolve("out")), "nothing is written");
+    assertTrue(Run.of("info", "--plan", config).out().contains("\n    masters: "));
+    assertTrue(
+        Run.refusal(2, "info", "--plan", config, "--model", folder).startsWith("--plan: given"));
+    assertTrue(Run.refusal(1, "info", "--plan", folder.resolve("no.yaml")).contains("no.yaml"));
   }
 
   @Test

@@ -113,6 +113,44 @@ class ProcessTest {
   }
 
   @Test
+  void sigtermWritesACheckpointThatResumeTakes() throws Exception {
+    Path data = Files.writeString(folder.resolve("d.jsonl"), "{\"input_ids\":[1,2,3,4,5]}\n");
+    Path out = folder.resolve("out");
+    Path config =
+        Files.writeString(
+            folder.resolve("c.yaml"),
+            """
+            base_model: %s
+            output_dir: %s
+            datasets: [{path: %s, type: tokens}]
+            unfrozen_parameters: ["^lm_head.+"]
+            learning_rate: 1e-3
+            max_steps: 100000000
+            early_stop: {window: 1, tolerance: -1e9}
+            """
+                .formatted(model, out, data));
+    Process process = java("C.UTF-8", "train", config).start();
+    for (int i = 0; i < PATIENCE_SECONDS * 20 && !Files.exists(out.resolve("metrics.jsonl")); i++) {
+      Thread.sleep(50);
+    }
+    process.destroy();
+    assertTrue(exit(process) != 0);
+    assertTrue(Files.exists(out.resolve("checkpoint/state.json")), errorLines().toString());
+    assertTrue(errorLines().getLast().contains("saved at step"), errorLines().getLast());
+    Process resumed = java("C.UTF-8", "train", config, "--resume").start();
+    for (int i = 0; i < PATIENCE_SECONDS * 20 && !resumes(); i++) {
+      Thread.sleep(50);
+    }
+    resumed.destroy();
+    exit(resumed);
+    assertTrue(resumes(), errorLines().toString());
+  }
+
+  private boolean resumes() throws IOException {
+    return errorLines().stream().anyMatch(line -> line.contains("checkpoint: resuming at step "));
+  }
+
+  @Test
   void aSettingTheModelAsksForThatWeLackIsAWarningOnStderr() throws Exception {
     Files.writeString(model.resolve("generation_config.json"), "{\"num_beams\": 4}");
     Process process =

@@ -9,6 +9,7 @@ import dev.eeve.checkpoint.DType;
 import dev.eeve.checkpoint.ModelFolder;
 import dev.eeve.checkpoint.Safetensors;
 import dev.eeve.checkpoint.TensorInfo;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -155,6 +157,8 @@ class TrainCommandTest {
       assertEquals(48L * (i + 1), line.get("tokens").longValue());
     }
     assertTrained(reference, kind + ".", folder.resolve("out"));
+    BufferedImage picture = ImageIO.read(folder.resolve("out/training.png").toFile());
+    assertTrue(picture.getWidth() > picture.getHeight(), "loss above learning rate");
     assertEquals(1, run("train", config.toString()), "the folder is not empty");
     assertTrue(err.toString().contains("pass --resume or --overwrite"), err.toString());
   }

@@ -38,6 +38,23 @@ final class LayerActivations {
     rstd = new float[rows];
   }
 
+  /** The first rows of another's memory; statistics of their own, which the kernels want exact. */
+  private LayerActivations(LayerActivations all, int rows) {
+    q = all.q.rows(0, rows);
+    k = all.k.rows(0, rows);
+    v = all.v.rows(0, rows);
+    a = all.a.rows(0, rows);
+    max = all.max.rows(0, rows);
+    sum = all.sum.rows(0, rows);
+    f = all.f.rows(0, rows);
+    mean = new float[rows];
+    rstd = new float[rows];
+  }
+
+  LayerActivations first(int rows) {
+    return new LayerActivations(this, rows);
+  }
+
   static long byteSize(PhiConfig config, int rows) {
     long floats =
         2L * config.hiddenSize()

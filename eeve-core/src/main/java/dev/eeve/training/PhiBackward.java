@@ -37,7 +37,7 @@ final class PhiBackward {
     if (lowest == layers) {
       return;
     }
-    Arrays.fill(s.dh.data(), 0f);
+    Arrays.fill(s.dh.data(), 0, s.dh.rows() * s.dh.columns(), 0f);
     float[] weight = model.finalLayernorm().weight();
     LayerNorm.backward(workers, s.dh, s.dx, h, weight, s.mean, s.rstd);
     boolean embedding = model.embeddingTrains();

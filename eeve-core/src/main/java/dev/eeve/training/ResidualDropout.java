@@ -3,6 +3,7 @@ package dev.eeve.training;
 import dev.eeve.kernels.Dropout;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Workers;
+import dev.eeve.model.PhiConfig;
 
 /**
  * Dropout on the two branches of each layer, its choices fixed by one seed.
@@ -13,6 +14,23 @@ import dev.eeve.kernels.Workers;
 record ResidualDropout(double probability, long seed) {
   /** No dropout. */
   static final ResidualDropout OFF = new ResidualDropout(0, 0);
+
+  /** Refuses a model whose config asks for a dropout that these passes do not have. */
+  static void requireNoOther(PhiConfig config) {
+    requireNone("embd_pdrop", config.embdPdrop());
+    requireNone("attention_dropout", config.attentionDropout());
+  }
+
+  private static void requireNone(String key, double found) {
+    if (found != 0) {
+      throw new IllegalArgumentException(
+          key
+              + ": "
+              + found
+              + ", needed 0, other dropout is not trained with; set it to 0 in"
+              + " config.json, resid_pdrop may stay");
+    }
+  }
 
   boolean on() {
     return probability > 0;

@@ -177,6 +177,11 @@ public final class TokenDataset {
     toTargets[at + count - 1] = IGNORED;
   }
 
+  /** Bytes of tokens, labels, boundaries and weights. */
+  long byteSize() {
+    return 4L * ids.length + 4L * labels.length + 4L * starts.length + 4L * weights.length;
+  }
+
   /** Changes with any token, label, boundary or weight. */
   long checksum() {
     CRC32C crc = new CRC32C();

@@ -53,6 +53,7 @@ public final class Trainer implements AutoCloseable {
       TrainingConfig config,
       RowSet newTokens,
       Optional<LossLabels> labels,
+      TrainingMemory.Batch batch,
       int threads) {
     this.model = model;
     this.data = data;
@@ -74,6 +75,7 @@ public final class Trainer implements AutoCloseable {
     this.pass =
         new TrainingPass(
             model, pool, Blocking.defaults(), config.gradientCheckpointing(), lossRows);
+    pass.reserve(batch.rows(), batch.longest());
   }
 
   /**
@@ -101,6 +103,7 @@ public final class Trainer implements AutoCloseable {
    * @param newTokens what {@code new_token_bias} favours
    * @param threads threads that share one computation, at least 1
    * @return the trainer, before its first update
+   * @throws IllegalArgumentException where the memory it needs is more than there is
    */
   public static Trainer of(
       PhiModel model,
@@ -109,7 +112,8 @@ public final class Trainer implements AutoCloseable {
       TrainingConfig config,
       RowSet newTokens,
       int threads) {
-    return of(model, trainable, data, config, newTokens, Optional.empty(), threads);
+    TrainingMemory.Batch batch = TrainingMemory.Batch.of(data, config);
+    return of(model, trainable, data, config, newTokens, Optional.empty(), batch, threads);
   }
 
   static Trainer of(
@@ -119,7 +123,9 @@ public final class Trainer implements AutoCloseable {
       TrainingConfig config,
       RowSet newTokens,
       Optional<LossLabels> labels,
+      TrainingMemory.Batch batch,
       int threads) {
+    ResidualDropout.requireNoOther(model.config());
     if (trainable.isEmpty()) {
       throw new IllegalArgumentException(
           "trainable: nothing, needed at least one row; unfreeze some parameters");
@@ -132,9 +138,14 @@ public final class Trainer implements AutoCloseable {
                 .formatted(i, data.length(i), Math.min(context, config.sequenceLen())));
       }
     }
+    int lossRows = labels.map(LossLabels::rows).orElse(model.config().vocabSize());
+    TrainingMemory.require(
+        TrainingMemory.plan(
+            model.config(), trainable, config, batch, data.byteSize(), lossRows, threads),
+        config);
     TrainingModel training = TrainingModel.of(model, trainable);
     try {
-      return new Trainer(training, data, config, newTokens, labels, threads);
+      return new Trainer(training, data, config, newTokens, labels, batch, threads);
     } catch (RuntimeException | Error e) {
       training.close();
       throw e;

@@ -42,7 +42,7 @@ final class TrainingActivations implements AutoCloseable {
   private final int firstKept;
   private final List<LayerActivations> kept = new ArrayList<>();
   private final LayerActivations shared;
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena;
 
   /**
    * Takes memory.
@@ -55,6 +55,7 @@ final class TrainingActivations implements AutoCloseable {
     this.rows = rows;
     this.longest = longest;
     this.firstKept = firstKept;
+    arena = Arena.ofShared();
     int hidden = config.hiddenSize();
     int keyValue = config.numKeyValueHeads() * config.headDim();
     int layers = config.numHiddenLayers();
@@ -82,8 +83,53 @@ final class TrainingActivations implements AutoCloseable {
     df = FloatMatrix.allocate(backward, config.intermediateSize());
   }
 
+  /** The first rows of another's memory, which stays its owner. */
+  private TrainingActivations(TrainingActivations all, int rows) {
+    this.rows = rows;
+    longest = all.longest;
+    firstKept = all.firstKept;
+    arena = all.arena;
+    all.h.forEach(matrix -> h.add(matrix.rows(0, rows)));
+    all.kept.forEach(layer -> kept.add(layer.first(rows)));
+    shared = kept.isEmpty() ? all.shared.first(rows) : kept.getFirst();
+    x = all.x.rows(0, rows);
+    g = all.g.rows(0, rows);
+    o = all.o.rows(0, rows);
+    m = all.m.rows(0, rows);
+    mean = new float[rows];
+    rstd = new float[rows];
+    cache = all.cache;
+    int backward = Math.min(rows, all.dh.rows());
+    dh = all.dh.rows(0, backward);
+    dx = all.dx.rows(0, rows);
+    dq = all.dq.rows(0, backward);
+    dk = all.dk.rows(0, backward);
+    dv = all.dv.rows(0, backward);
+    df = all.df.rows(0, backward);
+  }
+
   boolean fits(int rows, int longest) {
-    return rows == this.rows && longest <= this.longest;
+    return rows <= this.rows && longest <= this.longest;
+  }
+
+  /** As many of these rows as a batch has. */
+  TrainingActivations first(int rows) {
+    return rows == this.rows ? this : new TrainingActivations(this, rows);
+  }
+
+  /** Bytes the constructor takes on the heap, and for {@link #cache} off it. */
+  static long byteSize(
+      PhiConfig config, int rows, int longest, int firstKept, boolean checkpointing) {
+    int layers = config.numHiddenLayers();
+    long hidden = config.hiddenSize();
+    long keyValue = (long) config.numKeyValueHeads() * config.headDim();
+    boolean keeps = !checkpointing && firstKept < layers;
+    long backward = firstKept < layers ? 2 * hidden + 2 * keyValue + config.intermediateSize() : 0;
+    long floats =
+        (layers - firstKept + 1) * hidden + 4 * hidden + config.intermediateSize() + 2 + backward;
+    return floats * Float.BYTES * rows
+        + (keeps ? layers - firstKept : 1) * LayerActivations.byteSize(config, rows)
+        + KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), longest);
   }
 
   /** The residual stream before a layer; below the lowest kept layer there is only one. */

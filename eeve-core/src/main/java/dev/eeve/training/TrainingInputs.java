@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.kernels.Weights;
+import dev.eeve.model.MemoryPlan;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import dev.eeve.tokenizer.Tokenizer;
@@ -31,10 +32,11 @@ record TrainingInputs(
     TokenDataset data,
     Optional<TokenDataset> validation,
     Optional<LossLabels> labels) {
-  static TrainingInputs read(TrainingPlan plan, PhiModel model, Optional<Path> base)
-      throws IOException {
-    PhiConfig config = model.config();
-    Optional<Tokenizer> tokenizer = tokenizer(plan, base);
+  /** Reads the data; of the model its shape is enough. */
+  static TrainingInputs read(TrainingPlan plan, StageBase base) throws IOException {
+    PhiConfig config = base.config();
+    ResidualDropout.requireNoOther(config);
+    Optional<Tokenizer> tokenizer = tokenizer(plan, base.folder());
     int end = tokenizer.map(Tokenizer::vocabularySize).orElse(config.vocabSize());
     if (end > config.vocabSize()) {
       throw new IllegalArgumentException(
@@ -48,7 +50,7 @@ record TrainingInputs(
               .formatted(old, config.vocabSize()));
     }
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
-    Parameters parameters = Parameters.of(model);
+    Parameters parameters = Parameters.of(config, base.type());
     TrainableParameters trainable =
         plan.stage()
             .map(
@@ -103,6 +105,24 @@ record TrainingInputs(
     return file.isPresent() && Files.exists(file.get())
         ? Optional.of(Tokenizer.read(file.get()))
         : Optional.empty();
+  }
+
+  /** The rows a pass holds at most, in training and while measuring. */
+  TrainingMemory.Batch batch(TrainingPlan plan) {
+    TrainingMemory.Batch batch = TrainingMemory.Batch.of(data, plan.config());
+    return validation.isPresent() ? batch.with(validation.get(), plan.config()) : batch;
+  }
+
+  /** The memory the stage needs. */
+  MemoryPlan memory(TrainingPlan plan, StageBase base, int threads) {
+    return TrainingMemory.plan(
+        base.config(),
+        trainable,
+        plan.config(),
+        batch(plan),
+        data.byteSize() + validation.map(TokenDataset::byteSize).orElse(0L),
+        labels.map(LossLabels::rows).orElse(base.config().vocabSize()),
+        threads);
   }
 
   /** What the bias to new tokens does to an epoch, in a sentence. */

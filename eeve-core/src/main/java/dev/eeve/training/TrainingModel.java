@@ -167,6 +167,22 @@ public final class TrainingModel implements AutoCloseable {
     return lowest;
   }
 
+  /** {@link #lowestLayer()} of a model that is not there yet. */
+  static int lowestLayer(PhiConfig config, TrainableParameters trainable) {
+    if (!trainable.rows("model.embed_tokens.weight").isEmpty()) {
+      return 0;
+    }
+    int lowest = 0;
+    while (lowest < config.numHiddenLayers() && !trains(trainable, "model.layers." + lowest)) {
+      lowest++;
+    }
+    return lowest;
+  }
+
+  private static boolean trains(TrainableParameters trainable, String layer) {
+    return trainable.trained().keySet().stream().anyMatch(name -> name.startsWith(layer + "."));
+  }
+
   /** Frees the copies and the gradients. */
   @Override
   public void close() {

@@ -98,12 +98,17 @@ public final class TrainingPass implements AutoCloseable {
               .formatted(longest, config.maxPositionEmbeddings()));
     }
     if (activations == null || !activations.fits(batch.rows(), longest)) {
-      free();
-      activations =
-          new TrainingActivations(
-              config, batch.rows(), longest, model.lowestLayer(), checkpointing);
+      reserve(batch.rows(), longest);
     }
-    return activations;
+    return activations.first(batch.rows());
+  }
+
+  /** Takes memory for batches of up to so many rows, in documents of at most {@code longest}. */
+  void reserve(int rows, int longest) {
+    free();
+    activations =
+        new TrainingActivations(
+            model.base().config(), rows, longest, model.lowestLayer(), checkpointing);
   }
 
   private void free() {

@@ -1,13 +1,9 @@
 package dev.eeve.training;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.eeve.checkpoint.ModelFolder;
-import dev.eeve.checkpoint.PhiTensorNames;
-import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.internal.AtomicFile;
 import dev.eeve.internal.StrictJson;
 import dev.eeve.kernels.ElementType;
-import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -114,8 +110,12 @@ public final class TrainingRun {
         listener.message(stageFolder + ": done before");
       } else {
         boolean last = i == plans.size() - 1;
-        try (PhiModel model = openModel(plan, base)) {
-          if (!runStage(plan, i, model, base, resumes, several, last)) {
+        StageBase start = StageBase.of(plan, base);
+        TrainingInputs inputs = TrainingInputs.read(plan, start);
+        TrainingMemory.require(inputs.memory(plan, start, threads), plan.config());
+        inputs.describeBias(plan).ifPresent(listener::message);
+        try (PhiModel model = start.open(plan, threads)) {
+          if (!runStage(plan, i, model, start, inputs, resumes, several, last)) {
             return false;
           }
         }
@@ -173,45 +173,16 @@ public final class TrainingRun {
     return output.resolve("metrics.jsonl");
   }
 
-  private PhiModel openModel(TrainingPlan plan, Optional<Path> base) throws IOException {
-    if (base.isPresent()) {
-      return PhiModel.open(base.get(), widest(base.get()), threads);
-    }
-    PhiConfig config = PhiConfig.read(plan.modelConfig().orElseThrow());
-    ElementType type =
-        config.torchDtype().map(t -> ElementType.valueOf(t.name())).orElse(ElementType.F32);
-    return PhiModel.random(config, type, plan.config().seed(), threads);
-  }
-
-  /** A folder of mixed types is kept in F32, which holds each of them exactly. */
-  private static Optional<ElementType> widest(Path folder) throws IOException {
-    List<ElementType> types = types(folder).values().stream().distinct().toList();
-    return types.size() == 1 ? Optional.of(types.getFirst()) : Optional.of(ElementType.F32);
-  }
-
-  private static Map<String, ElementType> types(Path folder) throws IOException {
-    PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
-    Map<String, ElementType> types = new LinkedHashMap<>();
-    try (ModelFolder files = ModelFolder.open(folder)) {
-      for (ResolvedTensor tensor :
-          PhiTensorNames.resolve(folder, files.tensors(), config.dimensions()).values()) {
-        types.put(tensor.name(), ElementType.valueOf(tensor.source().dtype().name()));
-      }
-    }
-    return types;
-  }
-
   private boolean runStage(
       TrainingPlan plan,
       int index,
       PhiModel model,
-      Optional<Path> base,
+      StageBase base,
+      TrainingInputs inputs,
       boolean resumes,
       boolean several,
       boolean last)
       throws IOException {
-    TrainingInputs inputs = TrainingInputs.read(plan, model, base);
-    inputs.describeBias(plan).ifPresent(listener::message);
     Map<String, String> fingerprint = inputs.fingerprint(plan, index, model);
     MetricsFile lines = new MetricsFile(metrics());
     try (Trainer trainer =
@@ -222,6 +193,7 @@ public final class TrainingRun {
             plan.config(),
             inputs.newTokens(),
             inputs.labels(),
+            inputs.batch(plan),
             threads)) {
       if (resumes) {
         Optional<Path> found = TrainingCheckpoint.find(checkpoint());
@@ -300,15 +272,16 @@ public final class TrainingRun {
   }
 
   private static TrainedModelFolder.Options options(
-      TrainingPlan plan, PhiModel model, Optional<Path> base) throws IOException {
+      TrainingPlan plan, PhiModel model, StageBase base) throws IOException {
+    Optional<Path> folder = base.folder();
     TrainedModelFolder.Options plain = TrainedModelFolder.Options.of(model);
     Map<String, ElementType> types =
-        base.isPresent() ? types(base.get()) : new LinkedHashMap<>(plain.types());
+        folder.isPresent() ? base.types() : new LinkedHashMap<>(plain.types());
     Map<String, byte[]> files = new LinkedHashMap<>();
     files.put(
         "config.json",
-        base.isPresent()
-            ? Files.readAllBytes(base.get().resolve("config.json"))
+        folder.isPresent()
+            ? Files.readAllBytes(folder.get().resolve("config.json"))
             : plain.files().get("config.json"));
     if (plan.saveDtype().isPresent()) {
       types.replaceAll((name, type) -> plan.saveDtype().get());
@@ -318,7 +291,7 @@ public final class TrainingRun {
       Optional<Path> file =
           name.equals("tokenizer.json") && plan.tokenizer().isPresent()
               ? plan.tokenizer()
-              : base.map(folder -> folder.resolve(name));
+              : folder.map(from -> from.resolve(name));
       if (file.isPresent() && Files.isRegularFile(file.get())) {
         files.put(name, Files.readAllBytes(file.get()));
       }

@@ -149,6 +149,21 @@ class TrainingPassTest {
   }
 
   @Test
+  void aSmallBatchAfterALargeOneGivesTheBitsOfAFreshPass() {
+    try (TrainingModel model = model(everything());
+        TrainingPass used = pass(model, false);
+        TrainingPass fresh = pass(model, false)) {
+      used.forwardBackward(batch(40, 20), 0.01f, 0, 0);
+      model.zeroGradients();
+      double loss = used.forwardBackward(batch(9, 14), 0.01f, 0, 0);
+      List<float[]> first = gradients(model);
+      model.zeroGradients();
+      assertEquals(fresh.forwardBackward(batch(9, 14), 0.01f, 0, 0), loss);
+      assertSame(gradients(model), first);
+    }
+  }
+
+  @Test
   void dropoutIsItsSeedsWithCheckpointingAndWithout() {
     TrainingBatch batch = batch(20, 30);
     try (TrainingModel model = model(everything());

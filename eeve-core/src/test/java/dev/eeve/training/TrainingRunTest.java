@@ -7,18 +7,25 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.eeve.Golden;
+import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.TensorInfo;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -174,6 +181,29 @@ class TrainingRunTest {
       }
       assertTrue(changed > 60, "the new rows train");
     }
+    Map<String, String> before = sha256OfFrozen(Golden.folder("tiny-bf16-head80"));
+    assertEquals(before, sha256OfFrozen(folder.resolve("frozen")));
+    assertTrue(before.size() > 10, before.toString());
+  }
+
+  /** Of each tensor's bytes in the file; of the embedding's and the head's up to row 100. */
+  private static Map<String, String> sha256OfFrozen(Path model) throws IOException {
+    Map<String, String> all = new TreeMap<>();
+    try (ModelFolder files = ModelFolder.open(model)) {
+      for (TensorInfo tensor : files.tensors().values()) {
+        boolean partly = tensor.name().matches("lm_head.*|.*embed_tokens.*");
+        long rows = tensor.shape().getFirst();
+        long bytes = partly ? tensor.byteSize() / rows * 100 : tensor.byteSize();
+        ByteBuffer content = ByteBuffer.allocateDirect((int) bytes);
+        files.read(tensor, 0, content);
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        digest.update(content.flip());
+        all.put(tensor.name(), HexFormat.of().formatHex(digest.digest()));
+      }
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+    return all;
   }
 
   private static float[] row(BaseTensors tensors, Parameter parameter, int row) {
@@ -211,6 +241,22 @@ class TrainingRunTest {
         assertThrows(IOException.class, () -> run(settings, TrainingRun.Existing.RESUME, -1, 1));
     assertTrue(e.getMessage().contains(message), e.getMessage());
     assertEquals(1, e.getMessage().lines().count());
+  }
+
+  @Test
+  void aLossThatIsNotFiniteLeavesTheLastCheckpoint() throws IOException {
+    Map<String, Object> settings = settings("wild");
+    settings.put("learning_rate", 1e25);
+    settings.put("warmup_steps", 0);
+    settings.put("save_steps", 1);
+    Exception e =
+        assertThrows(
+            ArithmeticException.class, () -> run(settings, TrainingRun.Existing.REFUSE, -1, 1));
+    assertTrue(e.getMessage().matches("step \\d+: .+ is not finite, over sequences .+"), "" + e);
+    Path state = folder.resolve("wild/checkpoint/state.json");
+    int step = Integer.parseInt(e.getMessage().replaceAll("step (\\d+).*", "$1"));
+    assertTrue(Files.readString(state).contains("\"step\":" + (step - 1)), "the last one stands");
+    assertFalse(Files.exists(folder.resolve("wild/model.safetensors")));
   }
 
   @Test

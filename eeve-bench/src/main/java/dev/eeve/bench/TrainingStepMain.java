@@ -1,0 +1,141 @@
+package dev.eeve.bench;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.MachineLimits;
+import dev.eeve.kernels.WorkerPool;
+import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiModel;
+import dev.eeve.training.EeveStage;
+import dev.eeve.training.OptimizerConfig;
+import dev.eeve.training.Parameters;
+import dev.eeve.training.RowSet;
+import dev.eeve.training.TokenDataset;
+import dev.eeve.training.TrainableParameters;
+import dev.eeve.training.Trainer;
+import dev.eeve.training.TrainingConfig;
+import dev.eeve.training.TrainingMemory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * Training steps of one stage at EEVE's width, beside the floor that the machine sets: operations
+ * at the multiply-add peak and 28 bytes a trained parameter at the read rate. Prints one JSON
+ * document. {@code peers/training_step.py} runs it in turn with PyTorch.
+ */
+public final class TrainingStepMain {
+  /** AdamW reads master, gradient and both moments and writes all but the gradient. */
+  private static final int BYTES_PER_TRAINED = 28;
+
+  private static final int OLD_TOKENS = 50_295;
+
+  private TrainingStepMain() {}
+
+  /**
+   * Runs one stage.
+   *
+   * @param args the stage's number, 6 for everything; layers; tokens; threads; updates, the first
+   *     of which warms up
+   * @throws IOException if the peak of memory cannot be read
+   */
+  public static void main(String[] args) throws IOException {
+    if (args.length != 5) {
+      System.err.println(
+          "arguments: " + args.length + ", needed STAGE LAYERS TOKENS THREADS STEPS");
+      System.exit(2);
+    }
+    EeveStage stage = EeveStage.of(Integer.parseInt(args[0]));
+    PhiConfig config = eeve(Integer.parseInt(args[1]));
+    int tokens = Integer.parseInt(args[2]);
+    int threads = Integer.parseInt(args[3]);
+    int steps = Integer.parseInt(args[4]);
+    ObjectNode json = new ObjectMapper().createObjectNode();
+    json.put("stage", stage.number()).put("layers", config.numHiddenLayers());
+    json.put("tokens", tokens).put("threads", threads);
+    run(json, stage, config, tokens, threads, steps);
+    System.out.println(json);
+  }
+
+  private static void run(
+      ObjectNode json, EeveStage stage, PhiConfig config, int tokens, int threads, int steps)
+      throws IOException {
+    Parameters parameters = Parameters.of(config, ElementType.BF16);
+    TrainableParameters own = stage.select(parameters, OLD_TOKENS);
+    TrainingConfig settings =
+        TrainingConfig.defaults(1e-4)
+            .withSequences(tokens, false)
+            .withMaxSteps(steps)
+            .withResidDropout(0)
+            .withOptimizer(OptimizerConfig.defaults(1e-4));
+    double best = Double.MAX_VALUE;
+    double loss = 0;
+    long peak;
+    TokenDataset data = sequence(config, tokens);
+    try (PhiModel model = PhiModel.random(config, ElementType.BF16, 1, threads);
+        Trainer trainer = Trainer.of(model, own, data, settings, RowSet.none(), threads)) {
+      for (int i = 0; i < steps; i++) {
+        long start = System.nanoTime();
+        loss = trainer.step().loss();
+        double seconds = (System.nanoTime() - start) / 1e9;
+        best = i == 0 && steps > 1 ? best : Math.min(best, seconds);
+        System.err.printf("step %d: %.3f s, loss %.4f%n", i + 1, seconds, loss);
+      }
+      peak = peakBytes();
+    }
+    MachineLimits limits;
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      limits = MachineLimits.measure(pool).max(MachineLimits.measure(pool));
+    }
+    double operations = TrainingOperations.of(config, own, tokens);
+    double floor =
+        operations / limits.fmaFlopsPerSecond()
+            + (double) BYTES_PER_TRAINED * own.parameterCount() / limits.readBytesPerSecond();
+    json.put("loss", loss).put("seconds_per_step", best).put("tokens_per_s", tokens / best);
+    json.put("floor_seconds", floor).put("share_of_floor", floor / best);
+    json.put("operations", operations).put("trained_parameters", own.parameterCount());
+    json.put("fma_peak_gflops", limits.fmaFlopsPerSecond() / 1e9);
+    json.put("read_gb_per_s", limits.readBytesPerSecond() / 1e9);
+    json.put("peak_rss_bytes", peak);
+    json.put("planned_bytes", TrainingMemory.plan(config, own, settings, data, threads).bytes());
+  }
+
+  private static PhiConfig eeve(int layers) {
+    PhiConfig whole = PhiConfig.eeve2_8b();
+    return new PhiConfig(
+        whole.vocabSize(),
+        whole.hiddenSize(),
+        whole.intermediateSize(),
+        layers,
+        whole.numAttentionHeads(),
+        whole.numKeyValueHeads(),
+        whole.partialRotaryFactor(),
+        whole.ropeTheta(),
+        whole.layerNormEps(),
+        whole.maxPositionEmbeddings(),
+        0,
+        0,
+        0,
+        whole.initializerRange(),
+        whole.bosTokenId(),
+        whole.eosTokenIds(),
+        whole.torchDtype());
+  }
+
+  private static TokenDataset sequence(PhiConfig config, int tokens) {
+    return TokenDataset.of(
+        List.of(new SplittableRandom(1).ints(tokens, 0, config.vocabSize()).toArray()));
+  }
+
+  /** Linux's high-water mark of resident memory. */
+  private static long peakBytes() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("VmHWM:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+        .findFirst()
+        .orElseThrow();
+  }
+}

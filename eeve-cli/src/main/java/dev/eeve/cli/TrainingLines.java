@@ -1,0 +1,81 @@
+package dev.eeve.cli;
+
+import dev.eeve.training.TrainingPlan;
+import dev.eeve.training.TrainingRun;
+import dev.eeve.training.TrainingStep;
+import java.io.PrintStream;
+import java.util.Locale;
+import java.util.OptionalDouble;
+
+/** A line on stderr for each update that is logged, and on a terminal a bar for the stage. */
+final class TrainingLines implements TrainingRun.Listener, AutoCloseable {
+  private static final double NANOS = 1e9;
+
+  private final PrintStream err;
+  private final Progress bar;
+  private String name = "";
+  private long start;
+  private int first;
+
+  TrainingLines(Console console) {
+    this.err = console.err();
+    this.bar = new Progress(console, "");
+  }
+
+  @Override
+  public void message(String text) {
+    close();
+    err.print("eeve: " + text + "\n");
+  }
+
+  @Override
+  public void step(TrainingPlan plan, int maxSteps, TrainingStep step, OptionalDouble valLoss) {
+    String stage = plan.stage().map(s -> "stage " + s.number()).orElse("training");
+    if (!stage.equals(name)) {
+      name = stage;
+      first = step.step();
+      start = System.nanoTime();
+    }
+    boolean last = step.step() == maxSteps;
+    String left =
+        last || step.step() == first ? "" : ", " + secondsLeft(maxSteps, step) + " s left";
+    if (step.step() % plan.loggingSteps() == 0 || last || valLoss.isPresent()) {
+      close();
+      err.print(text(maxSteps, step, valLoss) + left + "\n");
+    }
+    if (!last) {
+      String now = "%s: loss %.3f, %.0f tokens/s%s";
+      bar.update(
+          String.format(Locale.ROOT, now, name, step.loss(), step.tokensPerSecond(), left),
+          step.step(),
+          maxSteps);
+    }
+  }
+
+  private String text(int maxSteps, TrainingStep step, OptionalDouble valLoss) {
+    String line =
+        String.format(
+            Locale.ROOT,
+            "%s, step %d of %d: loss %.4f, lr %.3g, %.0f tokens/s",
+            name,
+            step.step(),
+            maxSteps,
+            step.loss(),
+            step.learningRate(),
+            step.tokensPerSecond());
+    return valLoss.isPresent()
+        ? line + String.format(Locale.ROOT, ", val %.4f", valLoss.getAsDouble())
+        : line;
+  }
+
+  private long secondsLeft(int maxSteps, TrainingStep step) {
+    double perStep = (System.nanoTime() - start) / NANOS / (step.step() - first);
+    return Math.round(perStep * (maxSteps - step.step()));
+  }
+
+  /** Takes the bar off the terminal. */
+  @Override
+  public void close() {
+    bar.close();
+  }
+}

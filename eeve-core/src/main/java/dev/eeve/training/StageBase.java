@@ -1,0 +1,63 @@
+package dev.eeve.training;
+
+import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.PhiTensorNames;
+import dev.eeve.checkpoint.ResolvedTensor;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a stage starts from, read from headers alone.
+ *
+ * @param folder a model folder; empty for random weights
+ * @param config the shape
+ * @param type how matrices are kept: the folder's, or F32 where it mixes types, which holds each
+ *     exactly
+ */
+record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
+  static StageBase of(TrainingPlan plan, Optional<Path> folder) throws IOException {
+    if (folder.isPresent()) {
+      PhiConfig config = PhiConfig.read(folder.get().resolve("config.json"));
+      List<ElementType> types = types(folder.get(), config).values().stream().distinct().toList();
+      return new StageBase(folder, config, types.size() == 1 ? types.getFirst() : ElementType.F32);
+    }
+    PhiConfig config = PhiConfig.read(plan.modelConfig().orElseThrow());
+    ElementType type =
+        config.torchDtype().map(t -> ElementType.valueOf(t.name())).orElse(ElementType.F32);
+    return new StageBase(folder, config, type);
+  }
+
+  /** What the stage after this one starts from, as far as it is known before it is written. */
+  StageBase after(TrainingPlan plan) {
+    return new StageBase(folder, config, plan.saveDtype().orElse(type));
+  }
+
+  PhiModel open(TrainingPlan plan, int threads) throws IOException {
+    return folder.isPresent()
+        ? PhiModel.open(folder.get(), Optional.of(type), threads)
+        : PhiModel.random(config, type, plan.config().seed(), threads);
+  }
+
+  /** The types of the folder's tensors. */
+  Map<String, ElementType> types() throws IOException {
+    return types(folder.orElseThrow(), config);
+  }
+
+  private static Map<String, ElementType> types(Path folder, PhiConfig config) throws IOException {
+    Map<String, ElementType> types = new LinkedHashMap<>();
+    try (ModelFolder files = ModelFolder.open(folder)) {
+      for (ResolvedTensor tensor :
+          PhiTensorNames.resolve(folder, files.tensors(), config.dimensions()).values()) {
+        types.put(tensor.name(), ElementType.valueOf(tensor.source().dtype().name()));
+      }
+    }
+    return types;
+  }
+}

@@ -1,0 +1,223 @@
+package dev.eeve.training;
+
+import dev.eeve.internal.MachineMemory;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.KeyValueRows;
+import dev.eeve.kernels.Weights;
+import dev.eeve.model.MemoryPlan;
+import dev.eeve.model.PhiConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** The memory that training takes, known before any of it is taken. */
+public final class TrainingMemory {
+  /** A JVM that compiles and runs these kernels, without what it computes on; measured. */
+  private static final long JVM_BYTES = 240L << 20;
+
+  /** A smaller plan fits wherever a JVM does. */
+  private static final long SMALL = 512L << 20;
+
+  /** Rows of a packed block are rounded up to at most this many. */
+  private static final int MAX_TILE_ROWS = 16;
+
+  private TrainingMemory() {}
+
+  /**
+   * The rows a pass holds at most.
+   *
+   * @param rows of a batch
+   * @param longest of one document
+   */
+  record Batch(int rows, int longest) {
+    /** Of training on some data and measuring on it or on other data. */
+    static Batch of(TokenDataset data, TrainingConfig settings) {
+      int longest = longest(data);
+      int row = settings.samplePacking() ? settings.sequenceLen() : longest;
+      return new Batch(Math.multiplyExact(settings.microBatchSize(), row), longest);
+    }
+
+    /** Beside what is measured on, whose sequences are put together up to sequence_len. */
+    Batch with(TokenDataset validation, TrainingConfig settings) {
+      int other = longest(validation);
+      int together = Math.max(other, Math.min(settings.sequenceLen(), validation.tokens()));
+      return new Batch(Math.max(rows, together), Math.max(longest, other));
+    }
+
+    private static int longest(TokenDataset data) {
+      int longest = 0;
+      for (int i = 0; i < data.size(); i++) {
+        longest = Math.max(longest, data.length(i));
+      }
+      return longest;
+    }
+  }
+
+  /**
+   * Plans one stage.
+   *
+   * @param config the model's shape
+   * @param trainable what trains; its parameters' type is how frozen matrices are kept
+   * @param settings how
+   * @param data what it trains on
+   * @param threads that share one computation
+   * @return weights; masters, gradients and moments of what trains; activations; logits; the
+   *     kernels' buffers; data; and the JVM itself
+   */
+  public static MemoryPlan plan(
+      PhiConfig config,
+      TrainableParameters trainable,
+      TrainingConfig settings,
+      TokenDataset data,
+      int threads) {
+    return plan(
+        config,
+        trainable,
+        settings,
+        Batch.of(data, settings),
+        data.byteSize(),
+        config.vocabSize(),
+        threads);
+  }
+
+  static MemoryPlan plan(
+      PhiConfig config,
+      TrainableParameters trainable,
+      TrainingConfig settings,
+      Batch batch,
+      long dataBytes,
+      int lossRows,
+      int threads) {
+    ElementType type = trainable.parameters().get("lm_head.weight").type();
+    List<MemoryPlan.Item> items = new ArrayList<>(MemoryPlan.forWeights(config, type).items());
+    long trained = TrainingModel.byteSize(trainable.parameters(), trainable) / 2;
+    items.add(new MemoryPlan.Item("masters", trained, true));
+    items.add(new MemoryPlan.Item("gradients", trained, true));
+    items.add(new MemoryPlan.Item("moments", 2 * trained, true));
+    items.add(new MemoryPlan.Item("copies_of_frozen_rows", frozenCopies(trainable, type), true));
+    int lowest = TrainingModel.lowestLayer(config, trainable);
+    long activations =
+        TrainingActivations.byteSize(
+            config, batch.rows(), batch.longest(), lowest, settings.gradientCheckpointing());
+    long cache =
+        KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), batch.longest());
+    items.add(new MemoryPlan.Item("activations", activations - cache, false));
+    items.add(new MemoryPlan.Item("keys_and_values", cache, true));
+    long logits = HeadLoss.byteSize(batch.rows(), config.hiddenSize(), lossRows);
+    items.add(new MemoryPlan.Item("logits", logits, false));
+    long scratch = scratch(config, trainable, batch, lowest, lossRows, threads);
+    items.add(new MemoryPlan.Item("scratch", scratch, false));
+    items.add(new MemoryPlan.Item("data", dataBytes, false));
+    items.add(new MemoryPlan.Item("jvm", JVM_BYTES, true));
+    return new MemoryPlan(items);
+  }
+
+  /** Frozen rows after trained ones that do not start where a panel does. */
+  private static long frozenCopies(TrainableParameters trainable, ElementType type) {
+    long bytes = 0;
+    for (String name : trainable.trained().keySet()) {
+      Parameter parameter = trainable.parameters().get(name);
+      int row = 0;
+      for (RowSet.Range range : trainable.rows(name).ranges()) {
+        bytes += frozenCopy(parameter, type, row, range.from());
+        row = range.to();
+      }
+      bytes += frozenCopy(parameter, type, row, parameter.rows());
+    }
+    return bytes;
+  }
+
+  private static long frozenCopy(Parameter parameter, ElementType type, int from, int to) {
+    return parameter.isVector() || from == to || from % Weights.PANEL_ROWS == 0
+        ? 0
+        : Weights.byteSize(type, to - from, parameter.columns());
+  }
+
+  /** Inputs packed for tiles, each kind at its largest, and every thread's own buffers. */
+  private static long scratch(
+      PhiConfig config,
+      TrainableParameters trainable,
+      Batch batch,
+      int lowest,
+      int lossRows,
+      int threads) {
+    long rows = batch.rows() + (long) MAX_TILE_ROWS;
+    long head = HeadLoss.rows(batch.rows()) + (long) MAX_TILE_ROWS;
+    long hidden = config.hiddenSize();
+    long intermediate = config.intermediateSize();
+    long keyValue = (long) config.numKeyValueHeads() * config.headDim();
+    boolean backward = lowest < config.numHiddenLayers();
+    long floats = Math.max(rows * (hidden + intermediate), head * hidden);
+    if (backward) {
+      long outputs = hidden + 2 * keyValue + intermediate;
+      floats += Math.max(rows * outputs, head * lossRows);
+    }
+    boolean body =
+        trainable.trained().keySet().stream().anyMatch(name -> name.startsWith("model.layers."));
+    boolean headTrains = !trainable.rows("lm_head.weight").isEmpty();
+    floats += body ? rows * intermediate : headTrains ? head * hidden : 0;
+    long panels = 4 * Weights.PANEL_ROWS;
+    long width = config.headDim() + 2L * MAX_TILE_ROWS;
+    long attention = backward ? 7 * (batch.longest() + 2L * MAX_TILE_ROWS) * width : 0;
+    floats += threads * (panels * (rows + 1280) + attention);
+    return floats * Float.BYTES;
+  }
+
+  /** Refuses a plan that the machine or this JVM's heap is too small for. */
+  static void require(MemoryPlan plan, TrainingConfig settings) {
+    if (plan.bytes() > SMALL) {
+      require(plan, settings, MachineMemory.bytes(), Runtime.getRuntime().maxMemory());
+    }
+  }
+
+  static void require(MemoryPlan plan, TrainingConfig settings, long memory, long heapLimit) {
+    if (plan.bytes() > memory) {
+      throw new IllegalArgumentException(
+          "memory: training needs %s, %s of them for %s, the machine has %s; %s"
+              .formatted(
+                  gigabytes(plan.bytes()),
+                  gigabytes(largest(plan).bytes()),
+                  largest(plan).name(),
+                  gigabytes(memory),
+                  advice(plan, settings)));
+    }
+    long heap =
+        plan.items().stream()
+            .filter(item -> !item.offHeap())
+            .mapToLong(MemoryPlan.Item::bytes)
+            .sum();
+    if (heap > heapLimit) {
+      throw new IllegalArgumentException(
+          "memory: activations and buffers need %s of heap, this JVM may take %s; raise -Xmx or %s"
+              .formatted(gigabytes(heap), gigabytes(heapLimit), smallerBatch(settings)));
+    }
+  }
+
+  private static MemoryPlan.Item largest(MemoryPlan plan) {
+    return plan.items().stream()
+        .reduce((a, b) -> b.bytes() > a.bytes() ? b : a)
+        .orElseThrow(() -> new IllegalArgumentException("plan: no items, needed some"));
+  }
+
+  private static String advice(MemoryPlan plan, TrainingConfig settings) {
+    return switch (largest(plan).name()) {
+      case "masters", "gradients", "moments" ->
+          "train fewer rows: another stage or narrower unfrozen_parameters";
+      case "activations", "logits", "scratch" -> smallerBatch(settings);
+      default -> "take a smaller base_model or a machine with more memory";
+    };
+  }
+
+  private static String smallerBatch(TrainingConfig settings) {
+    if (!settings.gradientCheckpointing()) {
+      return "set gradient_checkpointing: true";
+    }
+    return settings.microBatchSize() > 1
+        ? "lower micro_batch_size and raise gradient_accumulation_steps"
+        : "lower sequence_len";
+  }
+
+  private static String gigabytes(long bytes) {
+    return String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
+  }
+}
