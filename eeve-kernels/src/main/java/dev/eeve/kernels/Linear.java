@@ -374,9 +374,7 @@ public final class Linear {
       for (int k = 0; k < columns; k += depth) {
         int features = Math.min(depth, columns - k);
         long block = 4L * features * Weights.PANEL_ROWS;
-        for (int p = 0; p < panels; p++) {
-          VectorProduct.widen(product.weight, firstPanel + p, k, k + features, blocks, p * block);
-        }
+        VectorWidening.widen(product.weight, firstPanel, panels, k, k + features, blocks, scratch);
         for (int row = 0; row < product.in.rows(); row += VectorTile.ROWS) {
           int in = packed.index(i, k, row, features);
           int count = Math.min(VectorTile.ROWS, product.in.rows() - row);

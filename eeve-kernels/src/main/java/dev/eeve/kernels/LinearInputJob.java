@@ -99,13 +99,13 @@ final class LinearInputJob extends Job {
       int n,
       int count,
       Scratch scratch) {
-    MemorySegment lines = scratch.segment(Use.LINES, 4L * ROWS * ROWS);
-    float[] room = scratch.floats(Use.LINES, 2 * ROWS * ROWS);
+    float[] lines = scratch.floats(Use.WIDENED, ROWS * ROWS);
+    float[] room = scratch.floats(Use.LINES, ROWS * ROWS);
     for (int r = 0; r < count; r += ROWS) { // panel by panel, as memory has them
       for (int b = 0; b < blocks; b++) {
         int column = first + b * ROWS;
         int columns = Math.min(ROWS, weight.columns() - column);
-        VectorProduct.widen(weight, (n + r) / ROWS, column, column + columns, lines, 0);
+        VectorWidening.strip(lines, 0, weight, (n + r) / ROWS, column, columns);
         long to = b * size + (long) r * VectorTile.LINE;
         long stride = (long) depth * VectorTile.LINE;
         VectorTranspose.panel(turned, to, stride, lines, columns, room);

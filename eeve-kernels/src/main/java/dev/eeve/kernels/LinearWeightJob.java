@@ -96,7 +96,7 @@ final class LinearWeightJob extends Job {
     long size = 4L * rows * ROWS;
     MemorySegment blocks = scratch.segment(Use.WEIGHTS, 4L * group * depth * ROWS);
     for (int p = 0; p < panels; p++) {
-      VectorLines.columns(blocks, p * size, part.dOut(), row, rows, (panel + p) * ROWS);
+      VectorLines.columns(blocks, p * size, part.dOut(), row, rows, (panel + p) * ROWS, scratch);
     }
     for (int k = 0; k < count; k += VectorTile.ROWS) {
       int in = packed.index(i, row, first + k, rows);

@@ -32,7 +32,8 @@ final class Scratch implements AutoCloseable {
     KEY_LINES,
     QUERY_LINES,
     GRADIENT_LINES,
-    SUMS
+    SUMS,
+    WIDENED
   }
 
   /** At least {@code size} floats of unknown content. */

@@ -3,45 +3,30 @@ package dev.eeve.kernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 
 /** Copies between the lines of an F32 panel, arrays and blocks. */
 final class VectorLines {
-  private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
-  private static final int LANES = FLOATS.length();
   private static final int ROWS = Weights.PANEL_ROWS;
-  private static final int LINE = ROWS * Float.BYTES;
-  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ORDER);
+  private static final int COLUMNS = VectorTile.COLUMNS;
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Rows that {@link #columns} gathers before they go off-heap. */
+  private static final int STRIP = 64;
 
   private VectorLines() {}
 
   /** Lines {@code first … first + count} of a panel. */
   static void load(float[] target, int targetAt, Weights weights, int panel, int first, int count) {
-    MemorySegment memory = weights.memory;
-    long at = weights.line(panel, first);
-    for (int k = 0; k < count; k++) {
-      long line = at + (long) k * LINE;
-      for (int c = 0; c < ROWS; c += LANES) {
-        FloatVector.fromMemorySegment(FLOATS, memory, line + c * 4L, ORDER)
-            .intoArray(target, targetAt + k * ROWS + c);
-      }
-    }
+    long line = weights.line(panel, first);
+    MemorySegment.copy(weights.memory, FLOAT, line, target, targetAt, count * ROWS);
   }
 
   /** The way back. */
   static void store(
       float[] source, int sourceAt, Weights weights, int panel, int first, int count) {
-    MemorySegment memory = weights.memory;
-    long at = weights.line(panel, first);
-    for (int k = 0; k < count; k++) {
-      long line = at + (long) k * LINE;
-      for (int c = 0; c < ROWS; c += LANES) {
-        FloatVector.fromArray(FLOATS, source, sourceAt + k * ROWS + c)
-            .intoMemorySegment(memory, line + c * 4L, ORDER);
-      }
-    }
+    long line = weights.line(panel, first);
+    MemorySegment.copy(source, sourceAt, weights.memory, FLOAT, line, count * ROWS);
   }
 
   /**
@@ -49,21 +34,30 @@ final class VectorLines {
    * COLUMNS)}, zero past the last column.
    */
   static void columns(
-      MemorySegment block, long blockAt, FloatMatrix from, int row, int rows, int column) {
-    int columns = Math.min(ROWS, from.columns() - column);
+      MemorySegment block,
+      long blockAt,
+      FloatMatrix from,
+      int row,
+      int rows,
+      int column,
+      Scratch scratch) {
+    float[] room = scratch.floats(Scratch.Use.WIDENED, STRIP * COLUMNS);
     float[] data = from.data();
-    for (int r = 0; r < rows; r++) {
-      int at = from.index(row + r) + column;
-      for (int c = 0; c < ROWS; c += LANES) {
-        int group = c / VectorTile.COLUMNS * VectorTile.COLUMNS;
-        long to = blockAt + 4L * (group * rows + r * VectorTile.COLUMNS + c - group);
-        if (c + LANES <= columns) {
-          FloatVector.fromArray(FLOATS, data, at + c).intoMemorySegment(block, to, ORDER);
-        } else {
-          for (int j = 0; j < LANES; j++) {
-            block.set(FLOAT, to + j * 4L, c + j < columns ? data[at + c + j] : 0f);
+    for (int c = 0; c < ROWS; c += COLUMNS) {
+      int there = Math.clamp(from.columns() - column - c, 0, COLUMNS);
+      for (int r = 0; r < rows; r += STRIP) {
+        int count = Math.min(STRIP, rows - r);
+        for (int i = 0; i < count; i++) {
+          int at = from.index(row + r + i) + column + c;
+          for (int j = 0; j < there; j++) {
+            room[i * COLUMNS + j] = data[at + j];
+          }
+          for (int j = there; j < COLUMNS; j++) {
+            room[i * COLUMNS + j] = 0f;
           }
         }
+        long to = blockAt + 4L * (c * (long) rows + (long) r * COLUMNS);
+        MemorySegment.copy(room, 0, block, FLOAT, to, count * COLUMNS);
       }
     }
   }

@@ -7,10 +7,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/**
- * The vector twin of {@link ScalarProduct} for one input row and for widening a panel. A lane is a
- * weight row.
- */
+/** The vector twin of {@link ScalarProduct} for one input row. A lane is a weight row. */
 final class VectorProduct {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final VectorSpecies<Integer> INTS = Lanes.INTS;
@@ -19,8 +16,6 @@ final class VectorProduct {
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int HALF = ROWS / 2;
   private static final int STEP = Weights.LINE_BYTES;
-  private static final int LINE = VectorTile.LINE;
-  private static final int TILE_COLUMNS = VectorTile.COLUMNS;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   /** Sign, exponent and fraction of an F16 shifted right by 3 with its sign smeared. */
@@ -132,34 +127,6 @@ final class VectorProduct {
       largest = Math.max(largest, Math.abs(row[at + i]));
     }
     return largest < F16_LIMIT;
-  }
-
-  /**
-   * Widens lines {@code from … to} of a panel into the column blocks a {@link VectorTile} reads:
-   * {@code target (32 / COLUMNS, to − from, COLUMNS)} from byte {@code targetAt}, overwritten.
-   */
-  static void widen(
-      Weights weight, int panel, int from, int to, MemorySegment target, long targetAt) {
-    MemorySegment w = weight.memory;
-    int features = to - from;
-    long line = weight.line(panel, from);
-    switch (weight.type()) {
-      case F32 -> {
-        for (int k = 0; k < features; k++) {
-          widenF32(target, targetAt + (long) k * LINE, features, w, line + (long) k * STEP);
-        }
-      }
-      case BF16 -> {
-        for (int k = 0; k < features; k++) {
-          widenBf16(target, targetAt + (long) k * LINE, features, w, line + (long) k * STEP);
-        }
-      }
-      case F16 -> {
-        for (int k = 0; k < features; k++) {
-          widenF16(target, targetAt + (long) k * LINE, features, w, line + (long) k * STEP);
-        }
-      }
-    }
   }
 
   private static void addF32(
@@ -380,46 +347,5 @@ final class VectorProduct {
     y1.intoArray(y, at + LANES);
     y2.intoArray(y, at + HALF);
     y3.intoArray(y, at + HALF + LANES);
-  }
-
-  /** Where column {@code c} of a line that starts at {@code at} stands in the column blocks. */
-  private static long column(long at, int c, int features) {
-    return at + c / TILE_COLUMNS * (long) features * VectorTile.LINE + c % TILE_COLUMNS * 4;
-  }
-
-  private static void widenF32(
-      MemorySegment target, long at, int features, MemorySegment w, long line) {
-    for (int c = 0; c < ROWS; c += LANES) {
-      FloatVector.fromMemorySegment(FLOATS, w, line + c * 4L, ORDER)
-          .intoMemorySegment(target, column(at, c, features), ORDER);
-    }
-  }
-
-  private static void widenBf16(
-      MemorySegment target, long at, int features, MemorySegment w, long line) {
-    for (int c = 0; c < HALF; c += LANES) {
-      IntVector v = IntVector.fromMemorySegment(INTS, w, line + c * 4L, ORDER);
-      v.lanewise(VectorOperators.LSHL, 16)
-          .intoMemorySegment(target, column(at, c, features), ORDER);
-      v.and(0xFFFF0000).intoMemorySegment(target, column(at, HALF + c, features), ORDER);
-    }
-  }
-
-  private static void widenF16(
-      MemorySegment target, long at, int features, MemorySegment w, long line) {
-    for (int c = 0; c < HALF; c += LANES) {
-      IntVector v = IntVector.fromMemorySegment(INTS, w, line + c * 4L, ORDER);
-      v.lanewise(VectorOperators.LSHL, 16)
-          .lanewise(VectorOperators.ASHR, 3)
-          .and(F16_BITS)
-          .reinterpretAsFloats()
-          .mul(F16_SCALE)
-          .intoMemorySegment(target, column(at, c, features), ORDER);
-      v.lanewise(VectorOperators.ASHR, 3)
-          .and(F16_BITS)
-          .reinterpretAsFloats()
-          .mul(F16_SCALE)
-          .intoMemorySegment(target, column(at, HALF + c, features), ORDER);
-    }
   }
 }

@@ -160,6 +160,11 @@ public final class Weights {
     return Math.min(PANEL_ROWS, rows - panel * PANEL_ROWS);
   }
 
+  /** Whether a panel and the next are halves of the same lines. */
+  boolean sharesLine(int panel) {
+    return type != ElementType.F32 && (firstPanel + panel) % 2 == 0;
+  }
+
   /** Byte offset of a panel's share of line {@code k}. */
   long line(int panel, int k) {
     int panels = groupRows(type) / PANEL_ROWS;
