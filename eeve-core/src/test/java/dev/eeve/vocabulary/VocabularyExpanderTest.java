@@ -262,6 +262,26 @@ class VocabularyExpanderTest {
     assertEquals(tokens[1], report.heldOut().tokensAfter());
   }
 
+  /** E3 84 begins Bopomofo too and 84 B1 ends other characters: ㄱ alone has no first merge. */
+  @Test
+  void jamoOfTheFirstBlockAreTokensOnlyBeforeOtherKoreanAndTheReportNamesThem() throws IOException {
+    Path jamo = Files.writeString(folder.resolve("jamo.txt"), "ㅎ ㄱ ㄱㅅ ㆁ ㄱㄱ\n".repeat(300));
+    Path wide = folder.resolve("jamo");
+    ExpansionReport jamoReport =
+        VocabularyExpander.open(base, CONFIG).expand(List.of(jamo), List.of(), wide);
+    Tokenizer tokenizer = Tokenizer.read(wide.resolve("tokenizer.json"));
+    assertEquals(3, tokenizer.encode("ㄱ", false).length);
+    assertEquals(3, tokenizer.encode("ㆁ", false).length);
+    assertEquals(1, tokenizer.encode("ㅎ", false).length);
+    assertTrue(tokenizer.encode("ㄱㅅ", false).length < before.encode("ㄱㅅ", false).length);
+    assertArrayEquals(before.encode("ㄅ", false), tokenizer.encode("ㄅ", false));
+    assertEquals(
+        List.of("ㄱ", "ㆁ"),
+        jamoReport.unreachableCharacters().stream().map(ExpansionReport.Change::text).toList());
+    assertTrue(jamoReport.fixpoint());
+    assertTrue(jamoReport.summary().contains(": ㄱ ㆁ\n"), jamoReport.summary());
+  }
+
   @Test
   void aLoopStoppedByItsBoundSaysSo() throws IOException {
     ExpansionReport stopped =
