@@ -4,6 +4,7 @@ import dev.eeve.tokenizer.ByteMerger;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
@@ -179,6 +180,11 @@ final class Refinement {
     for (int c = 0; c < characters.length; c++) {
       syllables += KoreanText.isSyllable(c) ? characters[c] : 0;
     }
+  }
+
+  /** Whether the corpus has any Korean character; to be asked after the run. */
+  boolean hasKorean() {
+    return Arrays.stream(characters).anyMatch(count -> count > 0);
   }
 
   private List<ExpansionReport.Change> addCharacters() {
