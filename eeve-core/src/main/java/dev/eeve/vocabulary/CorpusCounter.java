@@ -29,8 +29,8 @@ final class CorpusCounter {
   /** The longest word counted whole: no word of a language comes near. */
   static final int MAX_WORD_BYTES = 3 << 14;
 
-  /** What the tables of all threads hold together, some three times as much with their indexes. */
-  private static final int TABLE_BYTES = 64 << 20;
+  /** What the tables of all threads hold together; they take some three times as much. */
+  private static final int TABLE_BYTES = 128 << 20;
 
   private static final int MIN_TABLE_BYTES = 1 << 22;
 

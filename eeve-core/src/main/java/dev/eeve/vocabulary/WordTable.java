@@ -10,6 +10,8 @@ final class WordTable {
   private static final VarHandle LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
+  private static final long ENTRY_BYTES = 2 * Long.BYTES;
+
   private final int maxBytes;
 
   /** Words one after the other; the last eight bytes are never used, so that reads may run over. */
@@ -26,7 +28,8 @@ final class WordTable {
   /**
    * An empty table.
    *
-   * @param maxBytes the most its words take
+   * @param maxBytes the most its words and their entries take; with room to grow and the slots the
+   *     table takes some three times as much
    */
   WordTable(int maxBytes) {
     this.maxBytes = maxBytes;
@@ -38,7 +41,7 @@ final class WordTable {
 
   /** Whether a word of that length fits. */
   boolean hasRoom(int length) {
-    return entries[2 * size] + length <= maxBytes;
+    return entries[2 * size] + length + size * ENTRY_BYTES <= maxBytes;
   }
 
   /**

@@ -26,7 +26,6 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -206,8 +205,11 @@ class VocabularyExpanderTest {
             "tokenizer.json",
             "tokenizer_config.json"),
         expected.keySet());
-    Path again = folder.resolve("again");
-    expand(CONFIG.withThreads(5), again);
+    List<Path> folders = new ArrayList<>();
+    for (int threads : new int[] {1, 3, 8}) {
+      folders.add(folder.resolve("again-" + threads));
+      expand(CONFIG.withThreads(threads), folders.getLast());
+    }
     Path shared = folder.resolve("from-counts");
     List<String> lines = Files.readAllLines(corpus);
     List<Path> counts = new ArrayList<>();
@@ -220,7 +222,8 @@ class VocabularyExpanderTest {
       VocabularyExpander.open(base, CONFIG).count(List.of(part), counts.get(share));
     }
     VocabularyExpander.open(base, CONFIG).expand(List.of(), counts, shared);
-    for (Path folder : List.of(again, shared)) {
+    folders.add(shared);
+    for (Path folder : folders) {
       Map<String, byte[]> found = files(folder);
       assertEquals(expected.keySet(), found.keySet());
       expected.forEach((name, bytes) -> assertArrayEquals(bytes, found.get(name), name));
@@ -354,58 +357,5 @@ class VocabularyExpanderTest {
     assertThrows(IllegalArgumentException.class, () -> expand(CONFIG, base));
     assertThrows(IllegalArgumentException.class, () -> CONFIG.withMaxAddedTokens(3));
     assertThrows(IOException.class, () -> expand(CONFIG, folder.resolve("no").resolve("such")));
-  }
-
-  @Test
-  void aCorpusWithoutKoreanIsRefusedAndLeavesNothing() throws IOException {
-    Path here = Files.createDirectory(folder.resolve("none"));
-    Path english = Files.writeString(here.resolve("e.txt"), "no Korean\nnone at all\n");
-    Path empty = Files.writeString(here.resolve("empty.txt"), "");
-    VocabularyExpander expander = VocabularyExpander.open(base, CONFIG);
-    for (Path file : List.of(english, empty)) {
-      IOException e =
-          assertThrows(
-              IOException.class,
-              () -> expander.expand(List.of(file), List.of(), here.resolve("wide")));
-      assertTrue(e.getMessage().startsWith("corpus: no Korean character in "), e.getMessage());
-      assertFalse(Files.exists(here.resolve("wide")));
-    }
-  }
-
-  @Test
-  void whatIsWrongWithFilesIsSaidBeforeCountingAndLeavesNothing() throws IOException {
-    Path here = Files.createDirectory(folder.resolve("wrong"));
-    Path good = SmallBase.corpus(here.resolve("c.txt"), 50, 3);
-    Path cut = here.resolve("cut.txt.gz");
-    Files.write(cut, new byte[0]);
-    Path wide = here.resolve("wide");
-    VocabularyExpander expander = VocabularyExpander.open(base, CONFIG);
-    Map<Path, String> wrong =
-        Map.of(
-            good,
-            ": no file of word counts, needed one that --counts-only wrote",
-            here.resolve("missing"),
-            ": no such file or folder");
-    wrong.forEach(
-        (counts, message) ->
-            assertEquals(
-                counts + message,
-                assertThrows(
-                        IOException.class,
-                        () -> expander.expand(List.of(good), List.of(counts), wide))
-                    .getMessage()));
-    assertEquals(
-        cut + ": broken gzip data: it is cut off; fetch the file again",
-        assertThrows(IOException.class, () -> expander.expand(List.of(cut), List.of(), wide))
-            .getMessage());
-    byte[] text = Files.readAllBytes(good);
-    assertThrows(IllegalArgumentException.class, () -> expander.count(List.of(good), good));
-    assertThrows(IllegalArgumentException.class, () -> expander.count(List.of(good), here));
-    assertArrayEquals(text, Files.readAllBytes(good));
-    expander.measureOn(here.resolve("missing.txt"));
-    assertThrows(IOException.class, () -> expander.expand(List.of(good), List.of(), wide));
-    try (var left = Files.list(here)) {
-      assertEquals(Set.of(good, cut), left.collect(Collectors.toSet()));
-    }
   }
 }
