@@ -91,7 +91,8 @@ record RatioRow(
   private static Optional<Yardstick> yardstick(RunResult result, Collection<RunResult> all) {
     OptionalDouble text = score(result, LimitsProfiler.TEXT);
     if (text.isPresent()) {
-      return Optional.of(new Yardstick(text.getAsDouble(), peer(result, all), "MB/s", "jtokkit"));
+      String peer = name(result.getParams()).startsWith("Counting") ? "jdk" : "jtokkit";
+      return Optional.of(new Yardstick(text.getAsDouble(), rate(peer, result, all), "MB/s", peer));
     }
     Optional<Yardstick> flops =
         yardstick(result, LimitsProfiler.FLOPS, LimitsProfiler.FLOPS_LIMIT, "GFLOP/s", "fma");
@@ -116,9 +117,9 @@ record RatioRow(
     return found == null ? OptionalDouble.empty() : OptionalDouble.of(found.getScore());
   }
 
-  /** The rate of jtokkit on the same text in the same run. */
-  private static OptionalDouble peer(RunResult result, Collection<RunResult> all) {
-    String wanted = name(result.getParams()).replaceFirst("library=\\w+", "library=jtokkit");
+  /** The rate of a peer on the same text in the same run. */
+  private static OptionalDouble rate(String peer, RunResult result, Collection<RunResult> all) {
+    String wanted = name(result.getParams()).replaceFirst("library=\\w+", "library=" + peer);
     return all.stream()
         .filter(other -> name(other.getParams()).equals(wanted))
         .map(other -> score(other, LimitsProfiler.TEXT))

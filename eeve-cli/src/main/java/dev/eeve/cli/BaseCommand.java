@@ -49,8 +49,9 @@ abstract class BaseCommand implements Callable<Integer> {
   LanguageModel open(Path model, String dtype) throws IOException {
     Path folder = required(model);
     LoadOptions options = options(dtype);
-    try (Progress progress = new Progress(console, "loading")) {
-      return LanguageModel.open(folder, options.withListener(progress::update));
+    try (Progress progress = new Progress(console)) {
+      return LanguageModel.open(
+          folder, options.withListener((done, total) -> progress.update("loading", done, total)));
     } catch (IllegalArgumentException e) {
       throw Messages.under("--dtype", "dtype", e);
     }

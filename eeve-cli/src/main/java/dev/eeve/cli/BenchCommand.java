@@ -84,9 +84,13 @@ final class BenchCommand extends BaseCommand {
 
   private PhiModel load(PhiConfig config, LoadOptions options) throws IOException {
     Optional<ElementType> type = options.dtype();
-    try (Progress progress = new Progress(console, "loading")) {
+    try (Progress progress = new Progress(console)) {
       return subject.model != null
-          ? PhiModel.open(subject.model, type, options.threads(), progress::update)
+          ? PhiModel.open(
+              subject.model,
+              type,
+              options.threads(),
+              (done, total) -> progress.update("loading", done, total))
           : PhiModel.random(config, type.orElse(ElementType.BF16), SEED, options.threads());
     } catch (IllegalArgumentException e) {
       throw Messages.under("--dtype", "dtype", e);

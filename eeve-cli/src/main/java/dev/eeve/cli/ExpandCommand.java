@@ -93,18 +93,18 @@ final class ExpandCommand extends BaseCommand {
   }
 
   private CorpusTotals count() throws IOException {
-    try (ProgressLine progress = ProgressLine.onTerminal("expand")) {
+    try (Progress progress = new Progress(console)) {
       return expander(progress).count(corpus, countsOnly);
     }
   }
 
   private ExpansionReport expand() throws IOException {
-    try (ProgressLine progress = ProgressLine.onTerminal("expand")) {
+    try (Progress progress = new Progress(console)) {
       return expander(progress).expand(corpus, counts, folder);
     }
   }
 
-  private VocabularyExpander expander(ProgressLine progress) throws IOException {
+  private VocabularyExpander expander(Progress progress) throws IOException {
     VocabularyExpander expander = VocabularyExpander.open(model, config());
     expander.onProgress(progress::update);
     if (heldOut != null) {

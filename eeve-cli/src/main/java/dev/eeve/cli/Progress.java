@@ -1,65 +1,98 @@
 package dev.eeve.cli;
 
 import java.io.PrintStream;
-import java.util.Locale;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * One line on a terminal that shows how far a job has come, and leaves no trace. Of our own, since
- * the libraries for it bring native code for a line of text.
+ * One line on a terminal that shows how far a job has come, a bar for each of its steps; it leaves
+ * no trace. Bytes come with their rate and the time left.
  */
 final class Progress implements AutoCloseable {
-  private static final long STEP_NANOS = 100_000_000;
-  private static final int WIDTH = 30;
+  /** Fits a terminal of 80; asking for its width takes native code. */
+  private static final int WIDTH = 79;
+
+  private static final int STEP_MILLIS = 100;
+
+  /** Less is done before anybody has read it; so is what is counted in rounds or files. */
+  private static final long MIN_BYTES = 1 << 20;
 
   private final PrintStream err;
   private final boolean shown;
-  private String what;
-  private int width;
-  private long last = System.nanoTime();
-  private boolean drawn;
+  private String step;
+  private ProgressBar bar;
 
-  Progress(Console console, String what) {
+  Progress(Console console) {
     this.err = console.err();
     this.shown = console.progress();
-    this.what = what;
   }
 
-  /** Any thread; draws at most ten times a second. */
-  synchronized void update(long done, long total) {
-    long now = System.nanoTime();
-    if (!shown || now - last < STEP_NANOS) {
+  /** Any thread. */
+  void update(String now, long done, long total) {
+    update(now, done, total, "");
+  }
+
+  /** The same with a few words after the bar. */
+  synchronized void update(String now, long done, long total, String note) {
+    if (!shown) {
       return;
     }
-    last = now;
-    drawn = true;
-    double share = total <= 0 ? 1 : Math.clamp((double) done / total, 0, 1);
-    int full = (int) (share * WIDTH);
-    String line =
-        String.format(
-            Locale.ROOT,
-            "%s [%s%s] %3.0f %%",
-            what,
-            "=".repeat(full),
-            " ".repeat(WIDTH - full),
-            100 * share);
-    err.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
-    err.flush();
-    width = Math.max(width, line.length());
+    if (!now.equals(step)) {
+      close();
+      step = now;
+      bar = bar(total);
+    }
+    bar.maxHint(total);
+    bar.setExtraMessage(note);
+    bar.stepTo(done);
   }
 
-  /** The same with other words before the bar. */
-  synchronized void update(String now, long done, long total) {
-    what = now;
-    update(done, total);
+  private ProgressBar bar(long total) {
+    ProgressBarBuilder builder =
+        new ProgressBarBuilder()
+            .setTaskName(step)
+            .setInitialMax(total)
+            .setStyle(ProgressBarStyle.ASCII)
+            .setUpdateIntervalMillis(STEP_MILLIS)
+            .setConsumer(new Line(err));
+    return total < MIN_BYTES
+        ? builder.build()
+        : builder.setUnit(" MB", 1_000_000).showSpeed().build();
   }
 
   /** Clears the line. */
   @Override
   public synchronized void close() {
-    if (drawn) {
-      drawn = false;
-      err.print("\r" + " ".repeat(width) + "\r");
-      err.flush();
+    if (bar != null) {
+      bar.close(); // draws for the last time
+      bar = null;
+      step = null;
+      draw(err, "");
+    }
+  }
+
+  private static void draw(PrintStream err, String line) {
+    err.print("\r\u001b[K" + line);
+    err.flush();
+  }
+
+  /** Draws over one line. */
+  private record Line(PrintStream err) implements ProgressBarConsumer {
+    @Override
+    public int getMaxRenderedLength() {
+      return WIDTH;
+    }
+
+    @Override
+    public void accept(String rendered) {
+      draw(err, rendered);
+    }
+
+    @Override
+    public void close() {
+      // the stream stays open
     }
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LanguageModel;
+import dev.eeve.TextDocuments;
 import dev.eeve.evaluation.ScoreSum;
 import dev.eeve.evaluation.TextScore;
 import java.io.IOException;
@@ -61,9 +62,11 @@ final class ScoreCommand extends BaseCommand {
 
   private ObjectNode documents(LanguageModel language) throws IOException {
     ScoreSum[] sum = {ScoreSum.ZERO};
-    try (Progress progress = new Progress(console, "scoring")) {
-      TextFiles.forEachLine(
-          input.file, progress, (text, place) -> sum[0] = sum[0].plus(language.score(text).sum()));
+    try (Progress progress = new Progress(console)) {
+      TextDocuments.forEachLine(
+          input.file,
+          done -> progress.update("scoring", done, input.file.toFile().length()),
+          (text, place) -> sum[0] = sum[0].plus(language.score(text).sum()));
     }
     ObjectNode root = JsonNodeFactory.instance.objectNode();
     root.put("documents", sum[0].documents());

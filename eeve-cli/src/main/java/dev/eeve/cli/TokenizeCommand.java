@@ -1,11 +1,10 @@
 package dev.eeve.cli;
 
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.eeve.TextDocuments;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.function.LongConsumer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -71,29 +70,16 @@ final class TokenizeCommand extends BaseCommand {
   private void printDocuments(Tokenizer tokenizer) throws IOException {
     boolean alone = !System.getProperty(Main.TERMINALS, "").contains("1"); // no results between
     Console quiet = new Console(output, console.err(), console.progress() && alone);
-    try (Progress progress = new Progress(quiet, "encoding")) {
+    Path file = input.file != null ? input.file : input.jsonl;
+    try (Progress progress = new Progress(quiet)) {
+      LongConsumer shown = done -> progress.update("encoding", done, file.toFile().length());
+      TextDocuments.Visitor visitor = (text, place) -> print(tokenizer, text);
       if (input.file != null) {
-        TextFiles.forEachLine(input.file, progress, (text, place) -> print(tokenizer, text));
-        return;
+        TextDocuments.forEachLine(file, shown, visitor);
+      } else {
+        TextDocuments.forEachJsonText(file, shown, visitor);
       }
-      ObjectMapper mapper =
-          new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
-      TextFiles.forEachLine(
-          input.jsonl, progress, (line, place) -> print(tokenizer, text(mapper, line, place)));
     }
-  }
-
-  private static String text(ObjectMapper mapper, String line, String place) throws IOException {
-    JsonNode text;
-    try {
-      text = mapper.readTree(line).path("text");
-    } catch (IOException e) {
-      throw new IOException(place + ": not valid JSON; needed {\"text\": …}", e);
-    }
-    if (!text.isTextual()) {
-      throw new IOException(place + ": no \"text\", needed a JSON object with a string there");
-    }
-    return text.textValue();
   }
 
   private void print(Tokenizer tokenizer, String text) {

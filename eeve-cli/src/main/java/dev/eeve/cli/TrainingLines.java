@@ -19,7 +19,7 @@ final class TrainingLines implements TrainingRun.Listener, AutoCloseable {
 
   TrainingLines(Console console) {
     this.err = console.err();
-    this.bar = new Progress(console, "");
+    this.bar = new Progress(console);
   }
 
   @Override
@@ -44,11 +44,12 @@ final class TrainingLines implements TrainingRun.Listener, AutoCloseable {
       err.print(text(maxSteps, step, valLoss) + left + "\n");
     }
     if (!last) {
-      String now = "%s: loss %.3f, %.0f tokens/s%s";
+      String note = " loss %.3f, %.0f tokens/s%s";
       bar.update(
-          String.format(Locale.ROOT, now, name, step.loss(), step.tokensPerSecond(), left),
+          name,
           step.step(),
-          maxSteps);
+          maxSteps,
+          String.format(Locale.ROOT, note, step.loss(), step.tokensPerSecond(), left));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.eeve.vocabulary;
 
+import dev.eeve.internal.DocumentLines;
 import dev.eeve.internal.FileFailure;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -28,8 +29,8 @@ final class CorpusCounter {
   /** The longest word counted whole: no word of a language comes near. */
   static final int MAX_WORD_BYTES = 3 << 14;
 
-  /** What the tables of all threads hold together, some three times as much with their indexes. */
-  private static final int TABLE_BYTES = 64 << 20;
+  /** What the tables of all threads hold together; they take some three times as much. */
+  private static final int TABLE_BYTES = 128 << 20;
 
   private static final int MIN_TABLE_BYTES = 1 << 22;
 
@@ -55,24 +56,35 @@ final class CorpusCounter {
    * @param fingerprint names the tokenizer: only counts of one tokenizer can be added up
    * @param folder working folder; made if it is not there
    * @param threads how many count
-   * @throws IOException if the folder cannot be made
    */
-  CorpusCounter(Tokenizer tokenizer, String fingerprint, Path folder, int threads)
-      throws IOException {
+  CorpusCounter(Tokenizer tokenizer, String fingerprint, Path folder, int threads) {
     this(tokenizer, fingerprint, folder, threads, Math.max(MIN_TABLE_BYTES, TABLE_BYTES / threads));
   }
 
-  CorpusCounter(Tokenizer tokenizer, String fingerprint, Path folder, int threads, int tableBytes)
-      throws IOException {
+  CorpusCounter(Tokenizer tokenizer, String fingerprint, Path folder, int threads, int tableBytes) {
     this.tokenizer = tokenizer;
     this.fingerprint = fingerprint;
     this.folder = folder;
     this.threads = threads;
     this.tableBytes = tableBytes;
+  }
+
+  private void makeFolder() throws IOException {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
       throw FileFailure.of(folder, e);
+    }
+  }
+
+  /** After a failure nothing stays but what a next run can use. */
+  private void deleteFolderIfEmpty() throws IOException {
+    boolean empty;
+    try (var files = Files.newDirectoryStream(folder)) {
+      empty = !files.iterator().hasNext();
+    }
+    if (empty) {
+      Files.delete(folder);
     }
   }
 
@@ -137,12 +149,14 @@ final class CorpusCounter {
       long done,
       long total)
       throws IOException {
+    makeFolder();
     Path runs = Files.createTempDirectory(folder, "runs");
     List<DocumentCounter> counters = new ArrayList<>();
     try (StatePool<DocumentCounter> pool =
         new StatePool<>(
             threads, () -> new DocumentCounter(tokenizer, settings, runs, tableBytes))) {
-      file.forEachBlock(
+      DocumentLines.forEachBlock(
+          file.path(),
           (data, length, line) -> pool.submit(counter -> counter.lines(file, data, length, line)),
           bytes -> progress.update("counting", done + bytes, total));
       counters.addAll(pool.finish());
@@ -156,6 +170,7 @@ final class CorpusCounter {
       WordCountMerger.merge(inputs, runs, result, totals);
     } finally {
       delete(runs);
+      deleteFolderIfEmpty();
     }
   }
 
@@ -182,6 +197,24 @@ final class CorpusCounter {
    * @throws IOException if one is broken, or of another tokenizer
    */
   CorpusTotals addUp(List<Path> counts, Path output) throws IOException {
+    CorpusTotals totals = totals(counts);
+    makeFolder();
+    try {
+      WordCountMerger.merge(counts, folder, output, totals);
+    } finally {
+      deleteFolderIfEmpty();
+    }
+    return totals;
+  }
+
+  /**
+   * What files of counts amount to together, by their beginnings.
+   *
+   * @param counts any number
+   * @return the totals
+   * @throws IOException if one is no such file, or of another tokenizer
+   */
+  CorpusTotals totals(List<Path> counts) throws IOException {
     CorpusTotals totals = CorpusTotals.none(fingerprint);
     for (Path path : counts) {
       try (WordCountReader reader = WordCountReader.open(path)) {
@@ -194,7 +227,6 @@ final class CorpusCounter {
         totals = totals.plus(reader.totals());
       }
     }
-    WordCountMerger.merge(counts, folder, output, totals);
     return totals;
   }
 }

@@ -1,12 +1,9 @@
 package dev.eeve.vocabulary;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import dev.eeve.internal.StrictJson;
+import dev.eeve.internal.DocumentLines;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -69,15 +66,12 @@ final class DocumentCounter {
     Share share = new Share();
     long line = firstLine;
     for (int from = 0; from < length; line++) {
-      int to = from;
-      while (to < length && data[to] != '\n') {
-        to++;
-      }
+      int to = DocumentLines.lineEnd(data, from, length);
       String text = null;
       try {
-        String decoded = decode(data, from, to);
-        text = file.isJson() ? textOf(decoded) : decoded;
-      } catch (BadLine bad) {
+        String decoded = DocumentLines.decode(data, from, to);
+        text = file.isJson() ? DocumentLines.textOf(decoded) : decoded;
+      } catch (DocumentLines.BadLine bad) {
         if (!skipBadLines) {
           throw new IOException(
               "%s: line %d: %s; mend it, or skip such lines"
@@ -92,15 +86,6 @@ final class DocumentCounter {
       from = to + 1;
     }
     totals = totals.plus(share.totals());
-  }
-
-  /** A line that holds no document. */
-  private static final class BadLine extends Exception {
-    private static final long serialVersionUID = 1;
-
-    BadLine(String message) {
-      super(message, null, false, false);
-    }
   }
 
   /** Sums of one call. */
@@ -124,31 +109,6 @@ final class DocumentCounter {
           new CorpusTotals.HeldOut(
               heldDocuments, heldBytes, eojeols, syllables, addedTokens, examples));
     }
-  }
-
-  private static String decode(byte[] data, int from, int to) throws BadLine {
-    String text = new String(data, from, to - from, StandardCharsets.UTF_8);
-    if (text.indexOf('\uFFFD') >= 0) { // there, or put there for what is no UTF-8
-      try {
-        StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(data, from, to - from));
-      } catch (CharacterCodingException e) {
-        throw new BadLine("not UTF-8");
-      }
-    }
-    return text;
-  }
-
-  private static String textOf(String line) throws BadLine {
-    JsonNode text;
-    try {
-      text = StrictJson.MAPPER.readTree(line).path("text");
-    } catch (IOException e) {
-      throw new BadLine("not valid JSON, needed {\"text\": …}");
-    }
-    if (!text.isTextual()) {
-      throw new BadLine("no \"text\", needed a JSON object with a string there");
-    }
-    return text.textValue();
   }
 
   /** Counts a document; its UTF-8 is at {@code from} in {@code data} unless that is negative. */

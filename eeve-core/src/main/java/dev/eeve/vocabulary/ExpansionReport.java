@@ -21,7 +21,8 @@ import java.util.Map;
  * @param training how the candidates came about
  * @param rounds the refinement loop, round by round
  * @param fixpoint whether the last round changed nothing
- * @param unreachableCharacters frequent characters that no admitted merge can make
+ * @param unreachableCharacters frequent characters that no admitted merges can make; {@link
+ *     KoreanText} says which those are
  * @param tokens new tokens by id, special ones apart
  * @param specialTokens ids of the special tokens by content
  * @param heldOut figures on text that was not counted
@@ -38,7 +39,7 @@ public record ExpansionReport(
     Training training,
     List<Round> rounds,
     boolean fixpoint,
-    int unreachableCharacters,
+    List<Change> unreachableCharacters,
     List<Token> tokens,
     Map<String, Integer> specialTokens,
     HeldOutFigures heldOut,
@@ -46,6 +47,7 @@ public record ExpansionReport(
   /** Keeps its own lists. */
   public ExpansionReport {
     rounds = List.copyOf(rounds);
+    unreachableCharacters = List.copyOf(unreachableCharacters);
     tokens = List.copyOf(tokens);
     specialTokens = Collections.unmodifiableMap(new LinkedHashMap<>(specialTokens));
     examples = List.copyOf(examples);

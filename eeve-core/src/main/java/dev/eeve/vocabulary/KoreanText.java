@@ -9,6 +9,13 @@ package dev.eeve.vocabulary;
  * of U+1100 to U+11FF and U+D7B0 to U+D7BF, and of the compatibility jamo. So whole syllables,
  * words with a space before them, Hangul mixed with ASCII and parts of syllables are Korean; a
  * space with the byte EA is not, for it also begins Yi.
+ *
+ * <p>One merge joins two tokens, so the triples cost something: neither E3 84, which also begins
+ * Bopomofo, nor 84 B1, which ends other characters, may be merged first. ㄱ to ㄿ (U+3131 to U+313F)
+ * and ㆀ to ㆎ (U+3180 to U+318E) therefore stay three bytes where they stand alone, unless the base
+ * has merges of its own for them (phi-2 has not); before another Korean character, as in ㄱㅅ, merges
+ * from the right can take them in. ㅀ to ㅿ (E3 85), ㅋ, ㅎ and all vowels among them, have no such
+ * limit.
  */
 public final class KoreanText {
   private KoreanText() {}

@@ -4,11 +4,10 @@ import dev.eeve.tokenizer.ByteMerger;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.PriorityQueue;
-import java.util.Set;
 
 /**
  * The loop of the model card's steps 4 to 7: count every token, drop the rare new ones, add
@@ -27,7 +26,7 @@ final class Refinement {
   private final int maxTokens;
 
   private final List<ExpansionReport.Round> rounds = new ArrayList<>();
-  private final Set<String> unreachable = new HashSet<>();
+  private final List<ExpansionReport.Change> unreachable = new ArrayList<>();
   private long[] characters;
   private long syllables;
   private boolean fixpoint;
@@ -50,8 +49,8 @@ final class Refinement {
   }
 
   /** Frequent characters no admitted merges can make. */
-  int unreachableCharacters() {
-    return unreachable.size();
+  List<ExpansionReport.Change> unreachableCharacters() {
+    return List.copyOf(unreachable);
   }
 
   /** Runs to the fixpoint, or to the bound. */
@@ -183,6 +182,11 @@ final class Refinement {
     }
   }
 
+  /** Whether the corpus has any Korean character; to be asked after the run. */
+  boolean hasKorean() {
+    return Arrays.stream(characters).anyMatch(count -> count > 0);
+  }
+
   private List<ExpansionReport.Change> addCharacters() {
     List<Integer> frequent = new ArrayList<>();
     for (int c = 0; c < characters.length; c++) {
@@ -192,13 +196,14 @@ final class Refinement {
     }
     frequent.sort(Comparator.comparingLong((Integer c) -> -characters[c]).thenComparing(c -> c));
     List<ExpansionReport.Change> added = new ArrayList<>();
+    unreachable.clear();
     for (int c : frequent) {
       byte[] bytes = Character.toString(c).getBytes(StandardCharsets.UTF_8);
       if (target.encode(bytes).length < 2 || target.wasDropped(bytes)) {
         continue;
       }
       if (target.makeReachable(bytes).isEmpty()) {
-        unreachable.add(Character.toString(c));
+        unreachable.add(ExpansionReport.Change.of(bytes, characters[c]));
       } else {
         added.add(ExpansionReport.Change.of(bytes, characters[c]));
       }

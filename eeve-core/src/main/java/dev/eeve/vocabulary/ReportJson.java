@@ -27,7 +27,7 @@ final class ReportJson {
     report.specialTokens().forEach(special::put);
     ArrayNode rounds = json.putArray("rounds");
     report.rounds().forEach(round -> rounds.add(round(round)));
-    json.put("unreachable_characters", report.unreachableCharacters());
+    json.set("unreachable_characters", changes(report.unreachableCharacters()));
     ArrayNode examples = json.putArray("examples");
     for (ExpansionReport.Example example : report.examples()) {
       examples

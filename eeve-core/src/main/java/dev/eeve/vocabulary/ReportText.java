@@ -57,6 +57,16 @@ final class ReportText {
         report.stepTokens(),
         report.minCount(),
         report.specialTokens().size());
+    if (!report.unreachableCharacters().isEmpty()) {
+      line(
+          out,
+          "%d frequent characters stay in pieces, since no first merge of theirs is Korean alone: %s",
+          report.unreachableCharacters().size(),
+          report.unreachableCharacters().stream()
+              .limit(SHOWN)
+              .map(ExpansionReport.Change::text)
+              .collect(Collectors.joining(" ")));
+    }
     line(out, "vocab_size %d, before %d", report.vocabSize(), report.baseVocabSize());
     heldOut(out, report.heldOut());
     List<ExpansionReport.Token> byCount =

@@ -116,8 +116,21 @@ public final class VocabularyExpander {
    * @param output the file of counts
    * @return what was counted
    * @throws IOException names the file and line that is wrong
+   * @throws IllegalArgumentException if the output is a folder or one of the corpus
    */
   public CorpusTotals count(List<Path> corpus, Path output) throws IOException {
+    if (corpus.isEmpty()) {
+      throw new IllegalArgumentException("corpus: no file, needed one to count");
+    }
+    if (Files.isDirectory(output)) {
+      throw new IllegalArgumentException("output: " + output + " is a folder, needed a file");
+    }
+    for (Path file : corpus) {
+      if (Files.exists(output) && Files.isSameFile(output, file)) {
+        throw new IllegalArgumentException(
+            "output: " + output + " is a file of the corpus; pass another");
+      }
+    }
     CorpusCounter counter = counter(output);
     CorpusTotals totals = counter.addUp(countFiles(counter, corpus), output);
     CorpusCounter.delete(workFolder(output));
@@ -132,7 +145,7 @@ public final class VocabularyExpander {
    * @param counts files that {@link #count} wrote, added up with the corpus
    * @param output the new model's folder, not the base's
    * @return the account, which is in the folder too
-   * @throws IOException names the file that is wrong
+   * @throws IOException names the file that is wrong, or says that the corpus has no Korean
    */
   public ExpansionReport expand(List<Path> corpus, List<Path> counts, Path output)
       throws IOException {
@@ -145,6 +158,10 @@ public final class VocabularyExpander {
     }
     new ExpandedFolder(model, phi, phi.vocabSize(), firstNewId, Map.of()).check();
     CorpusCounter counter = counter(output);
+    counter.totals(counts); // what is wrong with files is said before hours of counting
+    if (heldOut.isPresent()) {
+      CorpusFile.of(heldOut.get());
+    }
     List<Path> all = new ArrayList<>(countFiles(counter, corpus));
     all.addAll(counts);
     Path folder = workFolder(output);
@@ -195,6 +212,11 @@ public final class VocabularyExpander {
         new CandidateMerges(base, target, words, config).learn(minCount);
     Refinement loop = new Refinement(target, words, minCount, minCharCount, maxTokens);
     loop.run(config.maxRounds(), progress);
+    if (!loop.hasKorean()) {
+      throw new IOException(
+          "corpus: no Korean character in %d documents, needed Korean text; nothing can be added"
+              .formatted(totals.documents()));
+    }
 
     List<NewToken> kept = target.kept();
     Map<Integer, Integer> finalIds = new HashMap<>();

@@ -10,23 +10,26 @@ final class WordTable {
   private static final VarHandle LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
+  private static final long ENTRY_BYTES = 2 * Long.BYTES;
+
   private final int maxBytes;
 
   /** Words one after the other; the last eight bytes are never used, so that reads may run over. */
   private byte[] bytes = new byte[1 << 16];
 
-  private int[] starts = new int[1 << 12];
-  private long[] counts = new long[1 << 12];
+  /** Of each word where it starts and its count, side by side: one cache line for both. */
+  private long[] entries = new long[1 << 13];
 
-  /** A word's number + 1; 0 where free. At most half full. */
-  private int[] slots = new int[1 << 13];
+  /** A word's hash, high, and its number + 1, low; 0 where free. At most half full. */
+  private long[] slots = new long[1 << 13];
 
   private int size;
 
   /**
    * An empty table.
    *
-   * @param maxBytes the most its words take
+   * @param maxBytes the most its words and their entries take; with room to grow and the slots the
+   *     table takes some three times as much
    */
   WordTable(int maxBytes) {
     this.maxBytes = maxBytes;
@@ -38,7 +41,7 @@ final class WordTable {
 
   /** Whether a word of that length fits. */
   boolean hasRoom(int length) {
-    return starts[size] + (long) length <= maxBytes;
+    return entries[2 * size] + length + size * ENTRY_BYTES <= maxBytes;
   }
 
   /**
@@ -49,65 +52,64 @@ final class WordTable {
    * @param count added to its count
    */
   void add(byte[] word, int length, long count) {
+    int hash = hash(word, length);
     int mask = slots.length - 1;
-    int slot = hash(word, length) & mask;
+    int slot = hash & mask;
     while (slots[slot] != 0) {
-      int number = slots[slot] - 1;
-      int start = starts[number];
-      if (starts[number + 1] - start == length
-          && Arrays.equals(bytes, start, start + length, word, 0, length)) {
-        counts[number] += count;
+      int number = (int) slots[slot] - 1;
+      if ((int) (slots[slot] >>> Integer.SIZE) == hash && isWord(number, word, length)) {
+        entries[2 * number + 1] += count;
         return;
       }
       slot = slot + 1 & mask;
     }
-    int start = starts[size];
+    int start = start(size);
     if (start + length + Long.BYTES > bytes.length) {
       long wanted = Math.max(start + (long) length + Long.BYTES, bytes.length * 2L);
       bytes = Arrays.copyOf(bytes, (int) Math.min(Integer.MAX_VALUE - 64, wanted));
     }
     System.arraycopy(word, 0, bytes, start, length);
-    counts[size] = count;
-    slots[slot] = ++size;
-    if (size == counts.length - 1) {
-      starts = Arrays.copyOf(starts, size * 2);
-      counts = Arrays.copyOf(counts, size * 2);
+    entries[2 * size + 1] = count;
+    slots[slot] = (long) hash << Integer.SIZE | ++size;
+    if (2 * size + 2 > entries.length) {
+      entries = Arrays.copyOf(entries, entries.length * 2);
     }
-    starts[size] = start + length;
+    entries[2 * size] = start + (long) length;
     if (size * 2 > slots.length) {
       grow();
     }
   }
 
-  private void grow() {
-    slots = new int[slots.length * 2];
-    int mask = slots.length - 1;
-    for (int number = 0; number < size; number++) {
-      int slot = hash(number) & mask;
-      while (slots[slot] != 0) {
-        slot = slot + 1 & mask;
-      }
-      slots[slot] = number + 1;
-    }
+  private boolean isWord(int number, byte[] word, int length) {
+    int start = start(number);
+    int end = end(number);
+    return end - start == length && Arrays.equals(bytes, start, end, word, 0, length);
   }
 
-  private int hash(int number) {
-    return hash(bytes, starts[number], starts[number + 1] - starts[number]);
+  private void grow() {
+    long[] old = slots;
+    slots = new long[old.length * 2];
+    int mask = slots.length - 1;
+    for (long entry : old) {
+      if (entry != 0) {
+        int slot = (int) (entry >>> Integer.SIZE) & mask;
+        while (slots[slot] != 0) {
+          slot = slot + 1 & mask;
+        }
+        slots[slot] = entry;
+      }
+    }
   }
 
   private static int hash(byte[] word, int length) {
-    return hash(word, 0, length);
-  }
-
-  private static int hash(byte[] word, int from, int length) {
     long h = length;
     int i = 0;
     for (; i + Long.BYTES <= length; i += Long.BYTES) {
-      h = (h ^ (long) LONG.get(word, from + i)) * 0x9E3779B97F4A7C15L;
+      h = (h ^ (long) LONG.get(word, i)) * 0x9E3779B97F4A7C15L;
       h ^= h >>> 29;
     }
     if (i < length) {
-      long rest = (long) LONG.get(word, from + i) << (Long.BYTES - (length - i)) * Byte.SIZE;
+      long rest = (long) LONG.get(word, i) << (Long.BYTES - (length - i)) * Byte.SIZE;
       h = (h ^ rest) * 0xBF58476D1CE4E5B9L;
     }
     return (int) (h ^ h >>> 32);
@@ -161,8 +163,8 @@ final class WordTable {
 
   /** A byte of a word, -1 past its end. */
   private int byteAt(int number, int depth) {
-    int at = starts[number] + depth;
-    return at < starts[number + 1] ? bytes[at] & 0xFF : -1;
+    int at = start(number) + depth;
+    return at < end(number) ? bytes[at] & 0xFF : -1;
   }
 
   byte[] bytes() {
@@ -170,15 +172,15 @@ final class WordTable {
   }
 
   int start(int number) {
-    return starts[number];
+    return (int) entries[2 * number];
   }
 
   int end(int number) {
-    return starts[number + 1];
+    return (int) entries[2 * number + 2];
   }
 
   long count(int number) {
-    return counts[number];
+    return entries[2 * number + 1];
   }
 
   /** Forgets all words, keeps the memory. */

@@ -205,8 +205,11 @@ class VocabularyExpanderTest {
             "tokenizer.json",
             "tokenizer_config.json"),
         expected.keySet());
-    Path again = folder.resolve("again");
-    expand(CONFIG.withThreads(5), again);
+    List<Path> folders = new ArrayList<>();
+    for (int threads : new int[] {1, 3, 8}) {
+      folders.add(folder.resolve("again-" + threads));
+      expand(CONFIG.withThreads(threads), folders.getLast());
+    }
     Path shared = folder.resolve("from-counts");
     List<String> lines = Files.readAllLines(corpus);
     List<Path> counts = new ArrayList<>();
@@ -219,7 +222,8 @@ class VocabularyExpanderTest {
       VocabularyExpander.open(base, CONFIG).count(List.of(part), counts.get(share));
     }
     VocabularyExpander.open(base, CONFIG).expand(List.of(), counts, shared);
-    for (Path folder : List.of(again, shared)) {
+    folders.add(shared);
+    for (Path folder : folders) {
       Map<String, byte[]> found = files(folder);
       assertEquals(expected.keySet(), found.keySet());
       expected.forEach((name, bytes) -> assertArrayEquals(bytes, found.get(name), name));
@@ -260,6 +264,26 @@ class VocabularyExpanderTest {
     }
     assertEquals(tokens[0], report.heldOut().tokensBefore());
     assertEquals(tokens[1], report.heldOut().tokensAfter());
+  }
+
+  /** E3 84 begins Bopomofo too and 84 B1 ends other characters: ㄱ alone has no first merge. */
+  @Test
+  void jamoOfTheFirstBlockAreTokensOnlyBeforeOtherKoreanAndTheReportNamesThem() throws IOException {
+    Path jamo = Files.writeString(folder.resolve("jamo.txt"), "ㅎ ㄱ ㄱㅅ ㆁ ㄱㄱ\n".repeat(300));
+    Path wide = folder.resolve("jamo");
+    ExpansionReport jamoReport =
+        VocabularyExpander.open(base, CONFIG).expand(List.of(jamo), List.of(), wide);
+    Tokenizer tokenizer = Tokenizer.read(wide.resolve("tokenizer.json"));
+    assertEquals(3, tokenizer.encode("ㄱ", false).length);
+    assertEquals(3, tokenizer.encode("ㆁ", false).length);
+    assertEquals(1, tokenizer.encode("ㅎ", false).length);
+    assertTrue(tokenizer.encode("ㄱㅅ", false).length < before.encode("ㄱㅅ", false).length);
+    assertArrayEquals(before.encode("ㄅ", false), tokenizer.encode("ㄅ", false));
+    assertEquals(
+        List.of("ㄱ", "ㆁ"),
+        jamoReport.unreachableCharacters().stream().map(ExpansionReport.Change::text).toList());
+    assertTrue(jamoReport.fixpoint());
+    assertTrue(jamoReport.summary().contains(": ㄱ ㆁ\n"), jamoReport.summary());
   }
 
   @Test
