@@ -13,13 +13,13 @@ import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code eeve info}: what a model folder holds, read from its headers alone. */
+/** {@code eeve info}: what a model holds, read from its headers alone. */
 @Command(
     name = "info",
     description = "What a model is made of, which kernels run, what memory it needs.",
     mixinStandardHelpOptions = true)
 final class InfoCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder.")
+  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
   private Path model;
 
   @Option(names = "--plan", hidden = true)
@@ -31,9 +31,9 @@ final class InfoCommand extends BaseCommand {
   @Override
   public Integer call() throws IOException {
     notYet(plan != null, "--plan", "use --model");
-    Path folder = required(model);
+    Path path = required(model);
     LoadOptions options = options(dtype);
-    ModelInfo info = ModelInfo.read(folder, options);
+    ModelInfo info = ModelInfo.read(path, options);
     ObjectNode root = document(info, options.threads());
     if (json) {
       output.json(root);
@@ -80,7 +80,7 @@ final class InfoCommand extends BaseCommand {
         print(indent + "  ", entry.getKey(), entry.getValue());
       }
     } else {
-      output.line(indent + key + ": " + (value.isNull() ? "no tokenizer.json" : value.asText()));
+      output.line(indent + key + ": " + (value.isNull() ? "no tokenizer" : value.asText()));
     }
   }
 }

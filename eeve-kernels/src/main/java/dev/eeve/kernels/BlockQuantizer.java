@@ -35,12 +35,7 @@ public final class BlockQuantizer {
    * @throws IllegalArgumentException for another format or length
    */
   public static int quantize(
-      BlockFormat format,
-      MemorySegment out,
-      long outOffset,
-      float[] in,
-      int inOffset,
-      int count) {
+      BlockFormat format, MemorySegment out, long outOffset, float[] in, int inOffset, int count) {
     int blocks = format.blocks(count);
     int length = format.elements();
     for (int b = 0; b < blocks; b++) {

@@ -46,8 +46,7 @@ class BlockFormatTest {
 
   private static byte[] dequantize(BlockFormat format, byte[] blocks) {
     float[] values = new float[blocks.length / format.bytes() * format.elements()];
-    BlockDequantizer.dequantize(
-        format, values, 0, values.length, MemorySegment.ofArray(blocks), 0);
+    BlockDequantizer.dequantize(format, values, 0, values.length, MemorySegment.ofArray(blocks), 0);
     ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
     return bytes.array();
