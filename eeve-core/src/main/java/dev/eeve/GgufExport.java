@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -65,13 +66,17 @@ public final class GgufExport {
    * @return signal-to-noise ratios in dB by part ({@code embed_tokens}, {@code layers.0}, …, {@code
    *     lm_head}), infinite where nothing was lost; empty unless measured
    * @throws IOException names the file and the tensor or key that is wrong
-   * @throws IllegalArgumentException for another type, or a tokenizer that GGUF cannot hold
+   * @throws IllegalArgumentException for another type, the model itself as output, or a tokenizer
+   *     that GGUF cannot hold
    */
   public static SequencedMap<String, Double> write(
       Path model, DType type, Path output, boolean measured, LoadListener listener)
       throws IOException {
     if (!FILE_TYPES.containsKey(type)) {
       throw new IllegalArgumentException("type: " + type + ", needed F32, F16, BF16, Q8_0 or Q4_0");
+    }
+    if (Files.exists(output) && Files.exists(model) && Files.isSameFile(model, output)) {
+      throw new IllegalArgumentException("output: " + output + " is the model; choose another");
     }
     ModelFiles parts = ModelFiles.read(model);
     try (Checkpoint files = Checkpoint.open(model)) {

@@ -57,8 +57,7 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Opens a Hugging Face model folder or a GGUF file with the default options.
    *
-   * @param path a folder with config.json, the safetensors files and, for text, tokenizer.json; or
-   *     a GGUF file, which holds them all
+   * @param path the folder or file
    * @return the model; the caller closes it
    * @throws IOException names the file and the tensor or key that is wrong
    */
@@ -84,7 +83,7 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Reads a model's tokenizer alone.
    *
-   * @param path a Hugging Face model folder or a GGUF file
+   * @param path the folder or file
    * @return empty where there is none
    * @throws IOException names the file and the key that is wrong
    */

@@ -73,6 +73,8 @@ final class QuantizeCommand extends BaseCommand {
     SequencedMap<String, Double> ratios;
     try (Progress progress = new Progress(console, "quantizing")) {
       ratios = GgufExport.write(model, matrices, file, report, progress::update);
+    } catch (IllegalArgumentException e) {
+      throw Messages.under("--output", "output", e);
     }
     root.put("output", file.toString());
     root.put("type", type);

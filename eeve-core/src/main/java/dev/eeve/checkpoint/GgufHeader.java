@@ -84,9 +84,8 @@ record GgufHeader(
     }
 
     private int version() throws IOException {
-      int magic = in.int32("the format's name");
-      if (magic != MAGIC) {
-        throw failure("does not begin with \"GGUF\", it is no GGUF file");
+      if (in.remaining() < Integer.BYTES || in.int32("the format's name") != MAGIC) {
+        throw failure("does not begin with \"GGUF\"; needed a GGUF file or a model folder");
       }
       int version = in.int32("the version");
       if (version != VERSION && version != 2) {
