@@ -16,6 +16,7 @@ import dev.eeve.model.Session;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
@@ -54,29 +55,44 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * Opens a Hugging Face model folder with the default options.
+   * Opens a Hugging Face model folder or a GGUF file with the default options.
    *
-   * @param folder config.json, the safetensors files and, for text, tokenizer.json
+   * @param path the folder or file
    * @return the model; the caller closes it
    * @throws IOException names the file and the tensor or key that is wrong
    */
-  public static LanguageModel open(Path folder) throws IOException {
-    return open(folder, LoadOptions.defaults());
+  public static LanguageModel open(Path path) throws IOException {
+    return open(path, LoadOptions.defaults());
   }
 
   /**
-   * Opens a Hugging Face model folder. Without tokenizer.json the model works with token ids;
-   * generation_config.json is honoured where there is one.
+   * Opens a Hugging Face model folder or a GGUF file. Without a tokenizer the model works with
+   * token ids; a folder's generation_config.json is honoured where there is one.
    *
-   * @param folder config.json, the safetensors files and, for text, tokenizer.json
+   * @param path the folder or file
    * @param options type of the weights, threads, block sizes
    * @return the model; the caller closes it
    * @throws IOException names the file and the tensor or key that is wrong
    */
-  public static LanguageModel open(Path folder, LoadOptions options) throws IOException {
-    ModelFiles files = ModelFiles.read(folder);
-    PhiModel model = PhiModel.open(folder, options.dtype(), options.threads(), options.listener());
+  public static LanguageModel open(Path path, LoadOptions options) throws IOException {
+    ModelFiles files = ModelFiles.read(path);
+    PhiModel model = PhiModel.open(path, options.dtype(), options.threads(), options.listener());
     return new LanguageModel(model, files.tokenizer(), files.defaults(), options);
+  }
+
+  /**
+   * Reads a model's tokenizer alone.
+   *
+   * @param path the folder or file
+   * @return empty where there is none
+   * @throws IOException names the file and the key that is wrong
+   */
+  public static Optional<Tokenizer> readTokenizer(Path path) throws IOException {
+    if (Files.isDirectory(path)) { // needs no config.json beside it
+      Path file = path.resolve("tokenizer.json");
+      return Files.exists(file) ? Optional.of(Tokenizer.read(file)) : Optional.empty();
+    }
+    return ModelFiles.read(path).tokenizer();
   }
 
   /**
@@ -104,7 +120,7 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * The tokenizer.
    *
-   * @return empty where the folder has no tokenizer.json
+   * @return empty where the model came without one
    */
   public Optional<Tokenizer> tokenizer() {
     return tokenizer;

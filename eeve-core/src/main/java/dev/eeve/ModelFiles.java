@@ -1,6 +1,7 @@
 package dev.eeve;
 
 import dev.eeve.checkpoint.CheckpointException;
+import dev.eeve.checkpoint.Gguf;
 import dev.eeve.generation.GenerationDefaults;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.tokenizer.Tokenizer;
@@ -10,16 +11,25 @@ import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.Optional;
 
-/** What a model folder holds beside the weights, checked against each other. */
+/** What a model folder or a GGUF file holds beside the weights, checked against each other. */
 record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokenizer> tokenizer) {
-  static ModelFiles read(Path folder) throws IOException {
-    if (Files.exists(folder) && !Files.isDirectory(folder)) {
+  static ModelFiles read(Path path) throws IOException {
+    if (Files.isDirectory(path)) {
+      return readFolder(path);
+    }
+    if (!Files.exists(path)) {
       throw new CheckpointException(
-          folder, "a file, needed a model folder with config.json and model.safetensors");
+          path, "no such folder or file, needed a model folder or a .gguf file");
     }
-    if (!Files.exists(folder)) {
-      throw new CheckpointException(folder, "no such folder, needed a model folder");
+    try (Gguf file = Gguf.open(path)) {
+      PhiConfig config = PhiConfig.read(file);
+      Optional<Tokenizer> tokenizer = GgufTokenizer.read(file);
+      requireRows(path + ": tokenizer.ggml.tokens", tokenizer, config, "token_embd.weight");
+      return new ModelFiles(config, GenerationDefaults.NONE, tokenizer);
     }
+  }
+
+  private static ModelFiles readFolder(Path folder) throws IOException {
     PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
     Path generation = folder.resolve("generation_config.json");
     GenerationDefaults defaults = GenerationDefaults.read(generation);
@@ -28,13 +38,20 @@ record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokeni
     Optional<Tokenizer> tokenizer = Optional.empty();
     if (Files.exists(tokens)) {
       tokenizer = Optional.of(Tokenizer.read(tokens));
-      if (tokenizer.get().vocabularySize() > config.vocabSize()) {
-        throw new IOException(
-            "%s: %d tokens, but config.json's vocab_size is %d; take both from one model"
-                .formatted(tokens, tokenizer.get().vocabularySize(), config.vocabSize()));
-      }
     }
+    requireRows(tokens.toString(), tokenizer, config, "config.json's vocab_size");
     return new ModelFiles(config, defaults, tokenizer);
+  }
+
+  private static void requireRows(
+      String where, Optional<Tokenizer> tokenizer, PhiConfig config, String rows)
+      throws IOException {
+    int tokens = tokenizer.map(Tokenizer::vocabularySize).orElse(0);
+    if (tokens > config.vocabSize()) {
+      throw new IOException(
+          "%s: %d tokens, but %s has %d rows; take both from one model"
+              .formatted(where, tokens, rows, config.vocabSize()));
+    }
   }
 
   private static void requireTokens(Path file, GenerationDefaults defaults, int vocabSize)

@@ -1,7 +1,7 @@
 package dev.eeve;
 
+import dev.eeve.checkpoint.Checkpoint;
 import dev.eeve.checkpoint.DType;
-import dev.eeve.checkpoint.ModelFolder;
 import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.kernels.ElementType;
@@ -16,14 +16,14 @@ import java.util.OptionalInt;
 import java.util.SequencedMap;
 
 /**
- * What a model folder holds, read from its headers alone.
+ * What a model folder or a GGUF file holds, read from its headers alone.
  *
- * @param config its config.json
+ * @param config its settings
  * @param parametersByPart elements of the tensors, by part of the model, in module order
  * @param bytesByDtype bytes of the tensors in the files, by their type there
  * @param dtype how the weights would be kept
- * @param tokens ids that have a token; empty where there is no tokenizer.json
- * @param addedTokens tokens beside the BPE model's; empty where there is no tokenizer.json
+ * @param tokens ids that have a token; empty where there is no tokenizer
+ * @param addedTokens tokens beside the BPE model's; empty where there is no tokenizer
  * @param kernels which kernels run here, and why
  * @param memory what generating over the model's whole context needs
  */
@@ -37,30 +37,29 @@ public record ModelInfo(
     String kernels,
     MemoryPlan memory) {
   /**
-   * Reads a model folder; the weights stay on disk.
+   * Reads a model; the weights stay on disk.
    *
-   * @param folder a Hugging Face model folder
+   * @param path a Hugging Face model folder or a GGUF file
    * @param options how it would be loaded
    * @return what it holds
    * @throws IOException names the file and the tensor or key that is wrong
    */
-  public static ModelInfo read(Path folder, LoadOptions options) throws IOException {
-    ModelFiles files = ModelFiles.read(folder);
+  public static ModelInfo read(Path path, LoadOptions options) throws IOException {
+    ModelFiles files = ModelFiles.read(path);
     PhiConfig config = files.config();
     SequencedMap<String, Long> parts = new LinkedHashMap<>();
     SequencedMap<DType, Long> dtypes = new LinkedHashMap<>();
     ElementType dtype;
-    try (ModelFolder weights = ModelFolder.open(folder)) {
-      Map<String, ResolvedTensor> tensors =
-          PhiTensorNames.resolve(weights.path(), weights.tensors(), config.dimensions());
+    try (Checkpoint weights = Checkpoint.open(path)) {
+      Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(weights, config.dimensions());
       for (String name : config.dimensions().shapes().keySet()) {
         ResolvedTensor tensor = tensors.get(name);
         DType type = tensor.source().dtype();
         dtypes.merge(type, tensor.byteSize(), Long::sum);
-        parts.merge(MemoryPlan.part(name), tensor.byteSize() / type.bytes(), Long::sum);
+        parts.merge(MemoryPlan.part(name), tensor.elements(), Long::sum);
       }
       DType largest = tensors.get("model.embed_tokens.weight").source().dtype();
-      dtype = options.dtype().orElseGet(() -> ElementType.valueOf(largest.name()));
+      dtype = options.dtype().orElseGet(largest::kept);
     }
     MemoryPlan memory =
         MemoryPlan.forGeneration(

@@ -20,6 +20,16 @@ public final class ByteTokenizer {
    * @throws IOException never
    */
   public static Tokenizer make() throws IOException {
+    return Tokenizer.parse("t.json", json());
+  }
+
+  /**
+   * Its file.
+   *
+   * @return a tokenizer.json
+   * @throws IOException never
+   */
+  public static byte[] json() throws IOException {
     ObjectNode root = StrictJson.MAPPER.createObjectNode().put("version", "1.0");
     ObjectNode end = root.putArray("added_tokens").addObject().put("id", 0);
     end.put("content", "<|end|>").put("single_word", false).put("lstrip", false);
@@ -40,7 +50,7 @@ public final class ByteTokenizer {
       vocabulary.put(String.valueOf((char) (itself ? b : beyond++)), b + 1);
     }
     model.putArray("merges");
-    return Tokenizer.parse("t.json", StrictJson.MAPPER.writeValueAsBytes(root));
+    return StrictJson.MAPPER.writeValueAsBytes(root);
   }
 
   /**

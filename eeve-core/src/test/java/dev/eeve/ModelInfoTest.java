@@ -84,11 +84,11 @@ class ModelInfoTest {
     }
     String noFolder =
         assertThrows(IOException.class, () -> LanguageModel.open(file).close()).getMessage();
-    assertTrue(noFolder.startsWith(file + ": a file, needed a model folder"), noFolder);
+    assertTrue(noFolder.startsWith(file + ": does not begin with \"GGUF\"; needed a"), noFolder);
     Path missing = folder.resolve("missing");
     assertTrue(
         assertThrows(IOException.class, () -> LanguageModel.open(missing).close())
             .getMessage()
-            .startsWith(missing + ": no such folder"));
+            .startsWith(missing + ": no such folder or file"));
   }
 }

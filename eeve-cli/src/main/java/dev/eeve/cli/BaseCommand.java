@@ -5,7 +5,6 @@ import dev.eeve.LoadOptions;
 import dev.eeve.kernels.ElementType;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Option;
 
@@ -27,13 +26,7 @@ abstract class BaseCommand implements Callable<Integer> {
     if (model == null) {
       throw new UsageException(
           "--model: missing, and no small model ships with the tool yet; pass a Hugging Face model"
-              + " folder");
-    }
-    if (model.toString().toLowerCase(Locale.ROOT).endsWith(".gguf")) {
-      throw new UsageException(
-          "--model: "
-              + model
-              + ": .gguf files are not there yet; pass a Hugging Face model folder");
+              + " folder or a .gguf file");
     }
     return model;
   }
@@ -45,13 +38,13 @@ abstract class BaseCommand implements Callable<Integer> {
     }
   }
 
-  /** Opens a model folder. */
+  /** Opens a model. */
   LanguageModel open(Path model, String dtype) throws IOException {
-    Path folder = required(model);
+    Path path = required(model);
     LoadOptions options = options(dtype);
     try (Progress progress = new Progress(console)) {
       return LanguageModel.open(
-          folder, options.withListener((done, total) -> progress.update("loading", done, total)));
+          path, options.withListener((done, total) -> progress.update("loading", done, total)));
     } catch (IllegalArgumentException e) {
       throw Messages.under("--dtype", "dtype", e);
     }

@@ -31,7 +31,7 @@ final class BenchCommand extends BaseCommand {
 
   /** Exactly one of them. */
   static final class Subject {
-    @Option(names = "--model", description = "A Hugging Face model folder.")
+    @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
     private Path model;
 
     @Option(names = "--shape", description = "phi-2 or eeve-2.8b, with random weights.")

@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
     description = "Multiple-choice tasks, scored by the log-likelihood of each choice.",
     mixinStandardHelpOptions = true)
 final class EvalCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder.")
+  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
   private Path model;
 
   @Option(
@@ -38,7 +38,7 @@ final class EvalCommand extends BaseCommand {
               all,
               language
                   .tokenizer()
-                  .orElseThrow(() -> new UsageException("--model: no tokenizer.json, needed one")),
+                  .orElseThrow(() -> new UsageException("--model: no tokenizer, needed one")),
               language.startToken(),
               language.phi().config().maxPositionEmbeddings(),
               language::logProbabilities);

@@ -70,7 +70,10 @@ final class ExpandCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
-    required(model);
+    if (required(model).toString().toLowerCase(Locale.ROOT).endsWith(".gguf")) {
+      throw new UsageException(
+          "--model: " + model + ": expanding writes a model folder, needed one to start from");
+    }
     if ((folder == null) == (countsOnly == null)) {
       throw new UsageException("--output: needed it or --counts-only, and not both");
     }

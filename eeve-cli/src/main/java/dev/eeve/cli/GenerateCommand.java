@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 /** {@code eeve generate}. */
 @Command(name = "generate", description = "Continue a text.", mixinStandardHelpOptions = true)
 final class GenerateCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder.")
+  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
   private Path model;
 
   @ArgGroup(multiplicity = "1")

@@ -18,13 +18,13 @@ import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code eeve info}: what a model folder holds or a training needs, read from headers alone. */
+/** {@code eeve info}: what a model holds or a training needs, read from headers alone. */
 @Command(
     name = "info",
     description = "What a model is made of, which kernels run, what memory it needs.",
     mixinStandardHelpOptions = true)
 final class InfoCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder.")
+  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
   private Path model;
 
   @Option(

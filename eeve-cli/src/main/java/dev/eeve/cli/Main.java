@@ -27,7 +27,8 @@ import picocli.CommandLine.ParameterException;
       EvalCommand.class,
       InfoCommand.class,
       BenchCommand.class,
-      ExpandCommand.class
+      ExpandCommand.class,
+      QuantizeCommand.class
     })
 public final class Main implements Runnable {
   /** The launcher tells which of stdout (1) and stderr (2) are terminals. */

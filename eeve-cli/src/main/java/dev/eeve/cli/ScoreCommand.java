@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
     description = "Log-probabilities of a text's tokens.",
     mixinStandardHelpOptions = true)
 final class ScoreCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder.")
+  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
   private Path model;
 
   @ArgGroup(multiplicity = "1")

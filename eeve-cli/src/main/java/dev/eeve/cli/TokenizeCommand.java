@@ -1,5 +1,6 @@
 package dev.eeve.cli;
 
+import dev.eeve.LanguageModel;
 import dev.eeve.TextDocuments;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -20,7 +21,7 @@ final class TokenizeCommand extends BaseCommand {
 
   /** Exactly one of them. */
   static final class Source {
-    @Option(names = "--model", description = "A model folder with tokenizer.json.")
+    @Option(names = "--model", description = "A model folder with tokenizer.json or a .gguf file.")
     private Path model;
 
     @Option(names = "--tokenizer", description = "A tokenizer.json.")
@@ -47,11 +48,14 @@ final class TokenizeCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
-    Path file =
-        source.model == null ? source.tokenizer : required(source.model).resolve("tokenizer.json");
+    Path file = source.model == null ? source.tokenizer : source.model;
     int[] ids = input.ids == null ? null : ids("--decode", input.ids);
     options("auto"); // checks --threads, though encoding uses one
-    Tokenizer tokenizer = Tokenizer.read(file);
+    Tokenizer tokenizer =
+        source.model == null
+            ? Tokenizer.read(file)
+            : LanguageModel.readTokenizer(file)
+                .orElseThrow(() -> new IOException(file + ": no tokenizer, needed one"));
     if (ids != null) {
       for (int id : ids) {
         if (!tokenizer.isToken(id)) {

@@ -81,8 +81,8 @@ class MainTest {
         String message = Run.refusal(1, (Object[]) (command + " --model " + model).split(" "));
         assertTrue(message.startsWith(model.toString()), message);
       }
-      String gguf = Run.refusal(2, (Object[]) (command + " --model x.gguf").split(" "));
-      assertTrue(gguf.contains("x.gguf") && gguf.contains("not there yet"), gguf);
+      String gguf = Run.refusal(1, (Object[]) (command + " --model x.gguf").split(" "));
+      assertTrue(gguf.startsWith("x.gguf: no such folder or file"), gguf);
     }
   }
 

@@ -84,8 +84,13 @@ public final class CheckpointException extends IOException {
     return Optional.ofNullable(tensor);
   }
 
-  /** A name out of a file, fit for one line. */
-  static String quote(String name) {
+  /**
+   * A name out of a file, fit for one line.
+   *
+   * @param name any text
+   * @return in quotation marks, without control characters, cut where it is long
+   */
+  public static String quote(String name) {
     return '"' + FileFailure.printable(name, MAX_SHOWN) + '"';
   }
 }

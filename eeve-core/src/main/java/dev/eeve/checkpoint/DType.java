@@ -1,10 +1,12 @@
 package dev.eeve.checkpoint;
 
+import dev.eeve.kernels.BlockFormat;
+import dev.eeve.kernels.ElementType;
 import java.util.Optional;
 
 /**
- * Element types of the safetensors format with whole bytes. Their order is that of the reference
- * library, which lays out a file by it.
+ * Element types of files: those of the safetensors format with whole bytes, in the order of the
+ * reference library, which lays out a file by it, and the block formats of GGUF.
  */
 public enum DType {
   /** One byte, 0 or 1. */
@@ -40,16 +42,36 @@ public enum DType {
   /** Signed 64-bit integer. */
   I64(8),
   /** Unsigned 64-bit integer. */
-  U64(8);
+  U64(8),
+  /** GGUF: 8-bit blocks of 32. */
+  Q8_0(BlockFormat.Q8_0),
+  /** GGUF: 4-bit blocks of 32. */
+  Q4_0(BlockFormat.Q4_0),
+  /** GGUF: 4-bit blocks of 256. */
+  Q4_K(BlockFormat.Q4_K),
+  /** GGUF: 5-bit blocks of 256. */
+  Q5_K(BlockFormat.Q5_K),
+  /** GGUF: 6-bit blocks of 256. */
+  Q6_K(BlockFormat.Q6_K);
 
   private final int bytes;
+  private final int elements;
+  private final BlockFormat blocks;
 
   DType(int bytes) {
     this.bytes = bytes;
+    this.elements = 1;
+    this.blocks = null;
+  }
+
+  DType(BlockFormat blocks) {
+    this.bytes = blocks.bytes();
+    this.elements = blocks.elements();
+    this.blocks = blocks;
   }
 
   /**
-   * The size of an element.
+   * The size of an element, or of a whole block in the block formats.
    *
    * @return in bytes
    */
@@ -58,7 +80,41 @@ public enum DType {
   }
 
   /**
-   * Whether a model's weights may have this type.
+   * The elements that {@link #bytes()} hold.
+   *
+   * @return 1, or the length of a block
+   */
+  public int elements() {
+    return elements;
+  }
+
+  /**
+   * The size of a row.
+   *
+   * @param columns its elements
+   * @return in bytes
+   * @throws IllegalArgumentException where they are not whole blocks
+   * @throws ArithmeticException beyond a long
+   */
+  public long byteSize(long columns) {
+    if (columns % elements != 0) {
+      throw new IllegalArgumentException(
+          this + " rows of " + columns + " elements, needed a multiple of " + elements);
+    }
+    return Math.multiplyExact(columns / elements, (long) bytes);
+  }
+
+  /**
+   * How blocks are laid out.
+   *
+   * @return empty for types that store element by element
+   */
+  public Optional<BlockFormat> blocks() {
+    return Optional.ofNullable(blocks);
+  }
+
+  /**
+   * Whether a model's weights may have this type outside GGUF.
    *
    * @return true for F32, F16 and BF16
    */
@@ -66,9 +122,25 @@ public enum DType {
     return this == F32 || this == F16 || this == BF16;
   }
 
+  /**
+   * How weights of this type are kept in memory where nobody chooses.
+   *
+   * @return the same type; for the block formats F16, whose rounding is far below their own
+   * @throws IllegalArgumentException for a type that is not a weight's
+   */
+  public ElementType kept() {
+    return switch (this) {
+      case F32 -> ElementType.F32;
+      case F16, Q8_0, Q4_0, Q4_K, Q5_K, Q6_K -> ElementType.F16;
+      case BF16 -> ElementType.BF16;
+      default -> throw new IllegalArgumentException("dtype: " + this + " is not a weight's");
+    };
+  }
+
+  /** A type of the safetensors format by its name there. */
   static Optional<DType> named(String name) {
     for (DType type : values()) {
-      if (type.name().equals(name)) {
+      if (type.blocks == null && type.name().equals(name)) {
         return Optional.of(type);
       }
     }

@@ -24,7 +24,7 @@ import java.util.TreeMap;
  * shards that {@code model.safetensors.index.json} names. Where both are there the single file is
  * taken, as transformers does. Several threads may read at once.
  */
-public final class ModelFolder implements AutoCloseable {
+public final class ModelFolder implements Checkpoint {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
 
@@ -186,6 +186,7 @@ public final class ModelFolder implements AutoCloseable {
    *
    * @return as given
    */
+  @Override
   public Path path() {
     return path;
   }
@@ -195,6 +196,7 @@ public final class ModelFolder implements AutoCloseable {
    *
    * @return unmodifiable
    */
+  @Override
   public SequencedMap<String, TensorInfo> tensors() {
     return Collections.unmodifiableSequencedMap(tensors);
   }
@@ -223,6 +225,7 @@ public final class ModelFolder implements AutoCloseable {
    * @throws IllegalArgumentException where the part is not inside the tensor
    * @throws IllegalStateException where this is closed
    */
+  @Override
   public void read(TensorInfo tensor, long byteOffset, MemorySegment out)
       throws CheckpointException {
     owner(tensor).read(tensor, byteOffset, out);

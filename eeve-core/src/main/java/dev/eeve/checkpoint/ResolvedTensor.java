@@ -16,7 +16,16 @@ public record ResolvedTensor(String name, TensorInfo source, long firstRow, long
    * @return in bytes
    */
   public long byteOffset() {
-    return firstRow * source.columns() * source.dtype().bytes();
+    return firstRow * source.rowBytes();
+  }
+
+  /**
+   * What it holds.
+   *
+   * @return in elements
+   */
+  public long elements() {
+    return rows * source.columns();
   }
 
   /**
@@ -25,6 +34,6 @@ public record ResolvedTensor(String name, TensorInfo source, long firstRow, long
    * @return in bytes
    */
   public long byteSize() {
-    return rows * source.columns() * source.dtype().bytes();
+    return rows * source.rowBytes();
   }
 }

@@ -1,16 +1,11 @@
 package dev.eeve.checkpoint;
 
-import dev.eeve.internal.AtomicFile;
-import dev.eeve.internal.FileFailure;
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.Map;
 import java.util.SequencedMap;
@@ -28,19 +23,13 @@ public final class Safetensors implements AutoCloseable {
   /** The reference library's limit; 453 tensors take 50 kB. */
   static final int MAX_HEADER_BYTES = 100_000_000;
 
-  /** One call reads at most this much: a heap buffer is filled through a direct one of its size. */
-  private static final int STRIP_BYTES = 1 << 20;
-
   private final Path path;
-  private final FileChannel channel;
-  private final long dataStart;
+  private final TensorData data;
   private final SafetensorsHeader header;
-  private volatile boolean closed;
 
-  private Safetensors(Path path, FileChannel channel, long dataStart, SafetensorsHeader header) {
+  private Safetensors(Path path, TensorData data, SafetensorsHeader header) {
     this.path = path;
-    this.channel = channel;
-    this.dataStart = dataStart;
+    this.data = data;
     this.header = header;
   }
 
@@ -53,18 +42,7 @@ public final class Safetensors implements AutoCloseable {
    * @throws CheckpointException names what is wrong with the file, and the tensor if one is
    */
   public static Safetensors open(Path path) throws CheckpointException {
-    try {
-      FileFailure.checkRegular(path);
-      FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
-      try {
-        return read(path, channel);
-      } catch (IOException | RuntimeException e) {
-        channel.close();
-        throw e;
-      }
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
+    return TensorData.open(path, Safetensors::read);
   }
 
   private static Safetensors read(Path path, FileChannel channel) throws IOException {
@@ -77,7 +55,7 @@ public final class Safetensors implements AutoCloseable {
               + " download it again");
     }
     ByteBuffer word = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    fill(channel, word, 0);
+    TensorData.fill(channel, word, 0);
     long length = word.getLong(0);
     if (length < 0 || length > MAX_HEADER_BYTES) {
       throw new CheckpointException(
@@ -98,14 +76,15 @@ public final class Safetensors implements AutoCloseable {
               + "; it is cut off, download it again");
     }
     ByteBuffer json = ByteBuffer.allocate((int) length);
-    fill(channel, json, Long.BYTES);
+    TensorData.fill(channel, json, Long.BYTES);
     if (length == 0 || json.get(0) != '{') {
       throw new CheckpointException(
           path, "header does not start with '{'; it is no safetensors file");
     }
     long dataStart = Long.BYTES + length;
+    SafetensorsHeader header = SafetensorsHeader.parse(path, json.array(), size - dataStart);
     return new Safetensors(
-        path, channel, dataStart, SafetensorsHeader.parse(path, json.array(), size - dataStart));
+        path, new TensorData(path, channel, dataStart, header.tensors()), header);
   }
 
   /**
@@ -146,26 +125,7 @@ public final class Safetensors implements AutoCloseable {
    * @throws IllegalStateException where this is closed
    */
   public void read(TensorInfo tensor, long byteOffset, ByteBuffer out) throws CheckpointException {
-    checkPart(tensor, byteOffset, out.remaining());
-    long at = dataStart + tensor.begin() + byteOffset;
-    int limit = out.limit();
-    try {
-      while (out.position() < limit) {
-        out.limit(Math.min(limit, out.position() + STRIP_BYTES));
-        int strip = out.remaining();
-        fill(channel, out, at);
-        at += strip;
-      }
-    } catch (ClosedChannelException e) {
-      if (closed) {
-        throw new IllegalStateException(path + ": closed", e);
-      }
-      throw tensor.failure("a reading thread was interrupted; open the file again");
-    } catch (IOException e) {
-      throw tensor.failure(FileFailure.reason(e));
-    } finally {
-      out.limit(limit);
-    }
+    data.read(tensor, byteOffset, out);
   }
 
   /**
@@ -180,43 +140,7 @@ public final class Safetensors implements AutoCloseable {
    */
   public void read(TensorInfo tensor, long byteOffset, MemorySegment out)
       throws CheckpointException {
-    checkPart(tensor, byteOffset, out.byteSize());
-    AtomicFile.checkBytes("out", out);
-    for (long at = 0; at < out.byteSize(); at += STRIP_BYTES) {
-      long strip = Math.min(STRIP_BYTES, out.byteSize() - at);
-      read(tensor, byteOffset + at, out.asSlice(at, strip).asByteBuffer());
-    }
-  }
-
-  private void checkPart(TensorInfo tensor, long byteOffset, long bytes) {
-    if (!tensor.equals(header.tensors().get(tensor.name()))) {
-      throw new IllegalArgumentException(
-          "tensor: " + CheckpointException.quote(tensor.name()) + " is not one of " + path);
-    }
-    if (byteOffset < 0 || byteOffset > tensor.byteSize() - bytes) {
-      throw new IllegalArgumentException(
-          "byteOffset: "
-              + byteOffset
-              + " and "
-              + bytes
-              + " bytes, tensor "
-              + CheckpointException.quote(tensor.name())
-              + " has "
-              + tensor.byteSize());
-    }
-  }
-
-  private static void fill(FileChannel channel, ByteBuffer out, long at) throws IOException {
-    while (out.hasRemaining()) {
-      int got = channel.read(out, at);
-      if (got < 0) {
-        throw new EOFException(
-            "the file ends at byte "
-                + at
-                + ", it was longer when opened; leave it alone meanwhile");
-      }
-      at += got;
-    }
+    data.read(tensor, byteOffset, out);
   }
 
   /**
@@ -226,11 +150,6 @@ public final class Safetensors implements AutoCloseable {
    */
   @Override
   public void close() throws CheckpointException {
-    closed = true;
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
+    data.close();
   }
 }

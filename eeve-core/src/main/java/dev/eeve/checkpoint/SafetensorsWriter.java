@@ -1,7 +1,6 @@
 package dev.eeve.checkpoint;
 
 import dev.eeve.internal.AtomicFile;
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -32,18 +31,10 @@ import java.util.TreeMap;
  * }
  */
 public final class SafetensorsWriter implements AutoCloseable {
-  private final Path path;
-  private final AtomicFile file;
-  private final List<TensorSpec> order;
-  private int current;
-  private long written;
-  private boolean finished;
+  private final TensorStream stream;
 
-  private SafetensorsWriter(Path path, AtomicFile file, List<TensorSpec> order) {
-    this.path = path;
-    this.file = file;
-    this.order = order;
-    skipFull();
+  private SafetensorsWriter(TensorStream stream) {
+    this.stream = stream;
   }
 
   /**
@@ -53,28 +44,18 @@ public final class SafetensorsWriter implements AutoCloseable {
    * @param tensors all it will hold, in any order
    * @param metadata free text; transformers wants {@code format} to be {@code pt}
    * @return to be written to in {@link #order()}, finished and closed
-   * @throws IllegalArgumentException where two tensors have one name or the header is too long
+   * @throws IllegalArgumentException where two tensors have one name, one has a type of GGUF alone,
+   *     or the header is too long
    * @throws CheckpointException where the file cannot be written there
    */
   public static SafetensorsWriter create(
       Path path, List<TensorSpec> tensors, Map<String, String> metadata)
       throws CheckpointException {
     List<TensorSpec> order = inFileOrder(tensors);
-    byte[] header = header(order, metadata);
-    try {
-      AtomicFile file = AtomicFile.create(path);
-      try {
-        ByteBuffer start = ByteBuffer.allocate(Long.BYTES + header.length);
-        start.order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).put(header).flip();
-        file.write(start);
-      } catch (IOException e) {
-        file.close();
-        throw e;
-      }
-      return new SafetensorsWriter(path, file, order);
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
+    byte[] json = header(order, metadata);
+    ByteBuffer header = ByteBuffer.allocate(Long.BYTES + json.length);
+    header.order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).put(json).flip();
+    return new SafetensorsWriter(TensorStream.create(path, header, order, 1));
   }
 
   /** Largest alignment first, then by name: the order of the reference library. */
@@ -84,6 +65,14 @@ public final class SafetensorsWriter implements AutoCloseable {
       if (!names.add(tensor.name())) {
         throw new IllegalArgumentException(
             "tensors: " + CheckpointException.quote(tensor.name()) + " twice, needed once");
+      }
+      if (tensor.dtype().blocks().isPresent()) {
+        throw new IllegalArgumentException(
+            "tensors: "
+                + CheckpointException.quote(tensor.name())
+                + " is "
+                + tensor.dtype()
+                + ", which only GGUF holds");
       }
     }
     List<TensorSpec> order = new ArrayList<>(tensors);
@@ -137,7 +126,7 @@ public final class SafetensorsWriter implements AutoCloseable {
    * @return unmodifiable
    */
   public List<TensorSpec> order() {
-    return order;
+    return stream.order();
   }
 
   /**
@@ -150,62 +139,16 @@ public final class SafetensorsWriter implements AutoCloseable {
    * @throws CheckpointException as when the disk is full; the writer can then only be closed
    */
   public void write(String name, MemorySegment bytes) throws CheckpointException {
-    if (finished) {
-      throw new IllegalStateException(path + ": written to after finish()");
-    }
-    String next = current < order.size() ? order.get(current).name() : "the end";
-    if (!next.equals(name) && bytes.byteSize() > 0) {
-      throw new IllegalArgumentException(
-          "name: " + CheckpointException.quote(name) + ", it is the turn of " + next);
-    }
-    if (bytes.byteSize() == 0) {
-      return;
-    }
-    long room = order.get(current).byteSize() - written;
-    if (bytes.byteSize() > room) {
-      throw new IllegalArgumentException(
-          "bytes: " + bytes.byteSize() + ", tensor " + name + " has room for " + room);
-    }
-    try {
-      file.write(bytes);
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
-    written += bytes.byteSize();
-    skipFull();
-  }
-
-  private void skipFull() {
-    while (current < order.size() && written == order.get(current).byteSize()) {
-      current++;
-      written = 0;
-    }
+    stream.write(name, bytes);
   }
 
   boolean isComplete() {
-    return current == order.size();
+    return stream.isComplete();
   }
 
   /** Ends writing without showing the file yet. */
   AtomicFile stage() throws CheckpointException {
-    if (!isComplete()) {
-      TensorSpec tensor = order.get(current);
-      throw new IllegalStateException(
-          path
-              + ": finished with "
-              + written
-              + " of "
-              + tensor.byteSize()
-              + " bytes of tensor "
-              + CheckpointException.quote(tensor.name()));
-    }
-    finished = true;
-    try {
-      file.stage();
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
-    return file;
+    return stream.stage();
   }
 
   /**
@@ -215,11 +158,7 @@ public final class SafetensorsWriter implements AutoCloseable {
    * @throws CheckpointException where the system fails to
    */
   public void finish() throws CheckpointException {
-    try {
-      stage().commit();
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
+    stream.finish();
   }
 
   /**
@@ -229,10 +168,6 @@ public final class SafetensorsWriter implements AutoCloseable {
    */
   @Override
   public void close() throws CheckpointException {
-    try {
-      file.close();
-    } catch (IOException e) {
-      throw CheckpointException.of(path, e);
-    }
+    stream.close();
   }
 }

@@ -49,6 +49,15 @@ public record TensorInfo(
   }
 
   /**
+   * The space a row takes.
+   *
+   * @return in bytes
+   */
+  public long rowBytes() {
+    return dtype.byteSize(columns());
+  }
+
+  /**
    * For messages.
    *
    * @return as {@code BF16 (58944, 2560)}

@@ -16,7 +16,7 @@ public record TensorSpec(String name, DType dtype, List<Long> shape) {
    * Checks it.
    *
    * @throws IllegalArgumentException where the name is reserved or no Unicode text, a dimension is
-   *     negative, or the size in bytes exceeds a long
+   *     negative, the innermost one is not whole blocks, or the size in bytes exceeds a long
    */
   public TensorSpec {
     shape = List.copyOf(shape);
@@ -37,7 +37,7 @@ public record TensorSpec(String name, DType dtype, List<Long> shape) {
     return byteSize(dtype, shape);
   }
 
-  /** Throws IllegalArgumentException for a negative dimension or a size beyond a long. */
+  /** Throws IllegalArgumentException for a bad dimension or a size beyond a long. */
   static long byteSize(DType dtype, List<Long> shape) {
     try {
       long elements = 1;
@@ -48,7 +48,8 @@ public record TensorSpec(String name, DType dtype, List<Long> shape) {
         }
         elements = Math.multiplyExact(elements, dimension);
       }
-      return Math.multiplyExact(elements, dtype.bytes());
+      dtype.byteSize(shape.isEmpty() ? 1 : shape.getLast()); // blocks never reach across rows
+      return dtype.byteSize(elements);
     } catch (ArithmeticException e) {
       throw new IllegalArgumentException(
           "shape " + describe(shape) + ": its size overflows 64 bits", e);

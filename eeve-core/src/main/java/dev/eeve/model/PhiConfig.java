@@ -1,8 +1,12 @@
 package dev.eeve.model;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.checkpoint.Checkpoint;
 import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.DType;
+import dev.eeve.checkpoint.Gguf;
+import dev.eeve.checkpoint.GgufValue;
+import dev.eeve.checkpoint.ModelFolder;
 import dev.eeve.checkpoint.PhiDimensions;
 import dev.eeve.internal.StrictJson;
 import java.io.IOException;
@@ -11,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SequencedMap;
 
 /**
  * The settings of a Phi model, as its {@code config.json} has them.
@@ -133,6 +138,12 @@ public record PhiConfig(
     return (int) (headDim * partialRotaryFactor);
   }
 
+  /** A factor from which {@link #rotaryDim()} gives back a number of dimensions. */
+  static double rotaryFactor(int headDim, int rotaryDim) {
+    double factor = (double) rotaryDim / headDim;
+    return rotaryDim(headDim, factor) < rotaryDim ? Math.nextUp(factor) : factor;
+  }
+
   /**
    * The shape of microsoft/phi-2.
    *
@@ -181,6 +192,20 @@ public record PhiConfig(
    */
   public static PhiConfig read(Path file) throws CheckpointException {
     return PhiConfigReader.read(file);
+  }
+
+  /**
+   * Reads the settings of an opened model: a folder's {@code config.json}, a GGUF file's keys.
+   *
+   * @param files a folder or a GGUF file
+   * @return checked
+   * @throws CheckpointException names the file, the setting, what was found and what is needed
+   */
+  public static PhiConfig read(Checkpoint files) throws CheckpointException {
+    return switch (files) {
+      case ModelFolder folder -> read(folder.path().resolve("config.json"));
+      case Gguf file -> PhiGgufKeys.read(file);
+    };
   }
 
   /**
@@ -235,6 +260,43 @@ public record PhiConfig(
    */
   public long parameterCount() {
     return dimensions().parameterCount();
+  }
+
+  /**
+   * This configuration with other tokens around a document.
+   *
+   * @param bos the token one starts with, if any
+   * @param eos the tokens that end one
+   * @return a copy
+   */
+  public PhiConfig withTokens(OptionalInt bos, List<Integer> eos) {
+    return new PhiConfig(
+        vocabSize,
+        hiddenSize,
+        intermediateSize,
+        numHiddenLayers,
+        numAttentionHeads,
+        numKeyValueHeads,
+        partialRotaryFactor,
+        ropeTheta,
+        layerNormEps,
+        maxPositionEmbeddings,
+        residPdrop,
+        embdPdrop,
+        attentionDropout,
+        initializerRange,
+        bos,
+        eos,
+        torchDtype);
+  }
+
+  /**
+   * The keys of a GGUF file that say the same; of several eos ids the first two.
+   *
+   * @return without tokenizer; {@link #read(Checkpoint)} gives the settings of inference back
+   */
+  public SequencedMap<String, GgufValue> toGguf() {
+    return PhiGgufKeys.of(this);
   }
 
   /**

@@ -157,8 +157,7 @@ final class PhiConfigReader {
       }
       return factor;
     }
-    double factor = (double) rotaryDim / headDim;
-    return PhiConfig.rotaryDim(headDim, factor) < rotaryDim ? Math.nextUp(factor) : factor;
+    return PhiConfig.rotaryFactor(headDim, rotaryDim);
   }
 
   private List<Integer> endTokens() throws CheckpointException {

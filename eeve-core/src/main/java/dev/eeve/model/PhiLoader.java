@@ -1,10 +1,12 @@
 package dev.eeve.model;
 
+import dev.eeve.checkpoint.Checkpoint;
 import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.DType;
-import dev.eeve.checkpoint.ModelFolder;
 import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
+import dev.eeve.kernels.BlockDequantizer;
+import dev.eeve.kernels.BlockFormat;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.Weights;
 import java.io.IOException;
@@ -17,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Reads a model folder's tensors into the kernels' layout, a strip of rows at a time. */
+/** Reads a model's tensors into the kernels' layout, a strip of rows at a time. */
 final class PhiLoader implements PhiAssembly.Source {
   /** Bytes a thread reads at once: large enough for the disk, small enough for the cache. */
   private static final long STRIP_BYTES = 4L << 20;
@@ -27,7 +29,7 @@ final class PhiLoader implements PhiAssembly.Source {
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private final ModelFolder files;
+  private final Checkpoint files;
   private final Map<String, ResolvedTensor> tensors;
   private final LoadListener listener;
   private final long totalBytes;
@@ -35,7 +37,7 @@ final class PhiLoader implements PhiAssembly.Source {
   /** Guarded by this. */
   private long doneBytes;
 
-  private PhiLoader(ModelFolder files, Map<String, ResolvedTensor> tensors, LoadListener listener) {
+  private PhiLoader(Checkpoint files, Map<String, ResolvedTensor> tensors, LoadListener listener) {
     this.files = files;
     this.tensors = tensors;
     this.listener = listener;
@@ -43,16 +45,15 @@ final class PhiLoader implements PhiAssembly.Source {
   }
 
   static PhiModel load(
-      ModelFolder files,
+      Checkpoint files,
       PhiConfig config,
       Optional<ElementType> type,
       int threads,
       LoadListener listener)
       throws IOException {
-    Map<String, ResolvedTensor> tensors =
-        PhiTensorNames.resolve(files.path(), files.tensors(), config.dimensions());
+    Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(files, config.dimensions());
     ElementType kept =
-        type.orElseGet(() -> typeOf(tensors.get("model.embed_tokens.weight").source().dtype()));
+        type.orElseGet(() -> tensors.get("model.embed_tokens.weight").source().dtype().kept());
     MemoryPlan.requireWeights(config, kept);
     return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors, listener), threads);
   }
@@ -62,19 +63,10 @@ final class PhiLoader implements PhiAssembly.Source {
     listener.loaded(doneBytes, totalBytes);
   }
 
-  private static ElementType typeOf(DType dtype) {
-    return switch (dtype) {
-      case F32 -> ElementType.F32;
-      case F16 -> ElementType.F16;
-      case BF16 -> ElementType.BF16;
-      default -> throw new IllegalArgumentException("dtype: " + dtype + " is not a weight's");
-    };
-  }
-
   @Override
   public List<FillTask> fill(String name, Weights weights) {
     ResolvedTensor tensor = tensors.get(name);
-    long rowBytes = (long) weights.columns() * tensor.source().dtype().bytes();
+    long rowBytes = tensor.source().rowBytes();
     int rows =
         (int)
             Math.clamp(
@@ -92,11 +84,15 @@ final class PhiLoader implements PhiAssembly.Source {
 
   private void strip(ResolvedTensor tensor, Weights weights, int first, int count)
       throws IOException {
-    long rowBytes = (long) weights.columns() * tensor.source().dtype().bytes();
+    long rowBytes = tensor.source().rowBytes();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment strip = arena.allocate(count * rowBytes);
       files.read(tensor.source(), tensor.byteOffset() + first * rowBytes, strip);
-      long bad = weights.put(first, count, strip, typeOf(tensor.source().dtype()));
+      DType dtype = tensor.source().dtype();
+      long bad =
+          dtype.blocks().isPresent()
+              ? putBlocks(dtype.blocks().get(), strip, weights, first, count)
+              : weights.put(first, count, strip, dtype.kept());
       if (bad >= 0) {
         throw notFinite(tensor, first + bad / weights.columns(), weights.type());
       }
@@ -104,10 +100,27 @@ final class PhiLoader implements PhiAssembly.Source {
     done(count * rowBytes);
   }
 
+  /** A panel at a time by way of fp32, so that what lies between stays in the cache. */
+  private static long putBlocks(
+      BlockFormat format, MemorySegment strip, Weights weights, int first, int count) {
+    int columns = weights.columns();
+    long rowBytes = (long) columns / format.elements() * format.bytes();
+    float[] rows = new float[Math.min(count, Weights.PANEL_ROWS) * columns];
+    for (int row = 0; row < count; row += Weights.PANEL_ROWS) {
+      int panel = Math.min(Weights.PANEL_ROWS, count - row);
+      BlockDequantizer.dequantize(format, rows, 0, panel * columns, strip, row * rowBytes);
+      long bad = weights.put(first + row, panel, MemorySegment.ofArray(rows), ElementType.F32);
+      if (bad >= 0) {
+        return (long) row * columns + bad;
+      }
+    }
+    return -1;
+  }
+
   @Override
   public float[] vector(String name, int size) throws IOException {
     ResolvedTensor tensor = tensors.get(name);
-    ElementType type = typeOf(tensor.source().dtype());
+    ElementType type = tensor.source().dtype().kept();
     float[] values = new float[size];
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(tensor.byteSize());

@@ -1,6 +1,6 @@
 package dev.eeve.model;
 
-import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.Checkpoint;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.RotaryEmbedding;
 import dev.eeve.kernels.Simd;
@@ -63,36 +63,36 @@ public final class PhiModel implements AutoCloseable {
   }
 
   /**
-   * Loads a Hugging Face model folder: config.json and the safetensors files. Tensors are read in
-   * strips into their final place; no mapping or second copy remains.
+   * Loads a Hugging Face model folder (config.json and the safetensors files) or a GGUF file.
+   * Tensors are read in strips into their final place; no mapping or second copy remains.
    *
-   * @param folder the folder
-   * @param type how to keep the weights; empty for the type the largest tensor has in the file
+   * @param path the folder or file
+   * @param type how to keep the weights; empty for the type the largest tensor has in the file, or
+   *     F16 where that is a block format
    * @param threads threads that read and convert, at least 1
    * @return the model
    * @throws IOException names the file and the tensor or key that is wrong
    */
-  public static PhiModel open(Path folder, Optional<ElementType> type, int threads)
+  public static PhiModel open(Path path, Optional<ElementType> type, int threads)
       throws IOException {
-    return open(folder, type, threads, LoadListener.NONE);
+    return open(path, type, threads, LoadListener.NONE);
   }
 
   /**
-   * Loads a Hugging Face model folder, as {@link #open(Path, Optional, int)}.
+   * Loads a model, as {@link #open(Path, Optional, int)}.
    *
-   * @param folder the folder
-   * @param type how to keep the weights; empty for the type the largest tensor has in the file
+   * @param path the folder or file
+   * @param type how to keep the weights; empty for the file's own
    * @param threads threads that read and convert, at least 1
    * @param listener hears how far it has come
    * @return the model
    * @throws IOException names the file and the tensor or key that is wrong
    */
   public static PhiModel open(
-      Path folder, Optional<ElementType> type, int threads, LoadListener listener)
+      Path path, Optional<ElementType> type, int threads, LoadListener listener)
       throws IOException {
-    PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
-    try (ModelFolder files = ModelFolder.open(folder)) {
-      return PhiLoader.load(files, config, type, threads, listener);
+    try (Checkpoint files = Checkpoint.open(path)) {
+      return PhiLoader.load(files, PhiConfig.read(files), type, threads, listener);
     }
   }
 

@@ -92,29 +92,16 @@ final class BpeJson {
     }
     boolean fused = model.get("fuse_unk").bool(false);
     boolean ignoreMerges = model.get("ignore_merges").bool(false);
-    int[] byteIds = new int[256];
-    boolean complete = true;
-    for (int b = 0; b < 256; b++) {
-      byteIds[b] = ids.getOrDefault(String.valueOf(ByteLevel.character(b)), -1);
-      complete &= byteIds[b] >= 0;
-    }
     JsonValue unknown = model.get("unk_token");
     int unknownId = -1;
     if (!unknown.isNull()) {
       unknownId = ids.getOrDefault(unknown.text(), -1);
-      if (unknownId < 0 && !complete) {
+      if (unknownId < 0 && !BytePairEncoding.hasAllBytes(ids)) {
         throw unknown.bad("a token of model.vocab, which lacks some of the 256 bytes");
       }
     }
-    Map<String, Integer> wholeWords = ignoreMerges ? ids : Map.of();
-    Joints joints = null;
-    if (complete && wholeWords.isEmpty()) {
-      String[] tokens = new String[ids.values().stream().mapToInt(id -> id + 1).max().orElse(0)];
-      ids.forEach((token, id) -> tokens[id] = token);
-      joints = new Joints(merges, tokens);
-    }
-    return new BytePairEncoding(
-        byteIds, merges, new BytePairEncoding.Unknown(unknownId, fused), wholeWords, joints);
+    return BytePairEncoding.of(
+        ids, merges, new BytePairEncoding.Unknown(unknownId, fused), ignoreMerges);
   }
 
   private static void requireEmpty(JsonValue value) throws IOException {

@@ -58,6 +58,45 @@ final class BytePairEncoding {
     hangul = free ? new HangulRuns(joints, byteIds[' ']) : null;
   }
 
+  /**
+   * Prepares the model of a vocabulary.
+   *
+   * @param ids ids by token, in GPT-2's byte alphabet
+   * @param merges lowest rank first
+   * @param unknown what stands for missing bytes
+   * @param ignoreMerges whether a word that is a token is not merged
+   */
+  static BytePairEncoding of(
+      Map<String, Integer> ids, List<Merge> merges, Unknown unknown, boolean ignoreMerges) {
+    int[] byteIds = new int[256];
+    for (int b = 0; b < 256; b++) {
+      byteIds[b] = ids.getOrDefault(String.valueOf(ByteLevel.character(b)), -1);
+    }
+    Map<String, Integer> wholeWords = ignoreMerges ? ids : Map.of();
+    Joints joints = null;
+    if (hasAllBytes(ids) && wholeWords.isEmpty()) {
+      String[] tokens = new String[ids.values().stream().mapToInt(id -> id + 1).max().orElse(0)];
+      ids.forEach((token, id) -> tokens[id] = token);
+      joints = new Joints(merges, tokens);
+    }
+    return new BytePairEncoding(byteIds, merges, unknown, wholeWords, joints);
+  }
+
+  /** Whether each of the 256 bytes has a token. */
+  static boolean hasAllBytes(Map<String, Integer> ids) {
+    for (int b = 0; b < 256; b++) {
+      if (!ids.containsKey(String.valueOf(ByteLevel.character(b)))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Whether words that are tokens are not merged. */
+  boolean ignoresMerges() {
+    return !wholeWords.isEmpty();
+  }
+
   /** Appends the ids of a text that {@link PreTokenizer#wordEnd} splits. */
   void encodeWords(char[] text, int from, int to, Workspace work) {
     int at = from;

@@ -88,6 +88,48 @@ public final class Tokenizer {
   }
 
   /**
+   * Makes the tokenizer of plain lists.
+   *
+   * @param name the file, as errors shall name it
+   * @param table the lists
+   * @return its tokenizer
+   * @throws IOException where a token is there twice or empty, or a merge is no pair of tokens; the
+   *     message names the file
+   */
+  public static Tokenizer of(String name, TokenTable table) throws IOException {
+    return TokenTables.read(name, table);
+  }
+
+  /**
+   * This tokenizer as plain lists.
+   *
+   * @param rows how many ids the lists hold, at least {@link #vocabularySize}; those without a
+   *     token are padding
+   * @return a table from which {@link #of} makes a tokenizer with the same ids
+   * @throws IllegalArgumentException where it has a rule that lists cannot hold, or rows are
+   *     missing
+   */
+  public TokenTable table(int rows) {
+    if (rows < vocabularySize()) {
+      throw new IllegalArgumentException("rows: " + rows + ", needed " + vocabularySize());
+    }
+    String rule =
+        preTokenizer.addPrefixSpace() || !preTokenizer.split()
+            ? "a pre-tokenizer other than GPT-2's"
+            : model.ignoresMerges() ? "ignore_merges" : null;
+    for (AddedToken token : addedTokens()) {
+      if (token.singleWord() || token.lstrip() || token.rstrip()) {
+        rule = "single_word, lstrip or rstrip of added token " + JsonValue.show(token.content());
+      }
+    }
+    if (rule != null) {
+      throw new IllegalArgumentException(
+          "tokenizer: has " + rule + ", which a table of tokens cannot hold");
+    }
+    return TokenTables.of(vocabulary, merges, postProcessor, rows);
+  }
+
+  /**
    * Encodes a text with the ids its template adds, such as a begin-of-sequence id.
    *
    * @param text any text; a surrogate without its partner counts as U+FFFD

@@ -38,6 +38,10 @@ class TokenizerIdentityTest {
           "①②③ ½ Ⅷ ٣ 四 १२३ x²",
           "ἀρχή Привет עברית العربية ไทย हिन्दी ქართული");
 
+  static List<String> texts() {
+    return TEXTS;
+  }
+
   static Stream<Path> files() {
     return Stream.concat(
         Stream.of(TokenizerFiles.rebuiltPhi2()), TokenizerFiles.sharedPhi2().stream());

@@ -1,0 +1,147 @@
+package dev.eeve.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.GgufExport;
+import dev.eeve.LanguageModel;
+import dev.eeve.LoadOptions;
+import dev.eeve.QuantizationReport;
+import dev.eeve.checkpoint.DType;
+import dev.eeve.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code eeve quantize}. */
+@Command(
+    name = "quantize",
+    description = "Write a model as one GGUF file, tokenizer included.",
+    mixinStandardHelpOptions = true)
+final class QuantizeCommand extends BaseCommand {
+  private static final Map<String, DType> TYPES =
+      Map.of("q8_0", DType.Q8_0, "q4_0", DType.Q4_0, "f16", DType.F16, "bf16", DType.BF16);
+
+  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  private Path model;
+
+  @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16.")
+  private String type;
+
+  @Option(names = "--output", required = true, description = "The .gguf file to write.")
+  private Path file;
+
+  @Option(
+      names = "--report",
+      description =
+          "Signal-to-noise ratios by layer, and how log-probabilities change, on a text of the"
+              + " tool's own unless one is given.")
+  private boolean report;
+
+  @ArgGroup private Subject subject;
+
+  /** At most one of them. */
+  static final class Subject {
+    @Option(names = "--report-file", description = "A text to report on.")
+    private Path file;
+
+    @Option(names = "--report-tokens", description = "Token ids to report on, as 1,2,3.")
+    private String tokens;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    DType matrices = TYPES.get(type);
+    if (matrices == null) {
+      throw new UsageException("--type: " + type + ", needed q8_0, q4_0, f16 or bf16");
+    }
+    if (subject != null && !report) {
+      throw new UsageException("--report-file and --report-tokens: go with --report");
+    }
+    required(model);
+    LoadOptions options = options("auto");
+    int[] given =
+        subject == null || subject.tokens == null ? null : ids("--report-tokens", subject.tokens);
+    ObjectNode root = JsonNodeFactory.instance.objectNode();
+    SequencedMap<String, Double> ratios;
+    try (Progress progress = new Progress(console)) {
+      ratios =
+          GgufExport.write(
+              model,
+              matrices,
+              file,
+              report,
+              (done, total) -> progress.update("quantizing", done, total));
+    } catch (IllegalArgumentException e) {
+      throw Messages.under("--output", "output", e);
+    }
+    root.put("output", file.toString());
+    root.put("type", type);
+    root.put("bytes", Files.size(file));
+    if (report) {
+      try {
+        put(root, ratios, QuantizationReport.compare(model, file, tokens(given), options));
+      } catch (IllegalArgumentException e) {
+        throw Messages.under(given != null ? "--report-tokens" : "--report-file", "tokens", e);
+      }
+    }
+    print(root);
+    return 0;
+  }
+
+  private Optional<int[]> tokens(int[] given) throws IOException {
+    if (subject == null || subject.file == null) {
+      return Optional.ofNullable(given);
+    }
+    Tokenizer tokenizer =
+        LanguageModel.readTokenizer(model)
+            .orElseThrow(() -> new UsageException("--report-file: the model has no tokenizer"));
+    return Optional.of(tokenizer.encode(TextFiles.read(subject.file)));
+  }
+
+  private static void put(
+      ObjectNode root, SequencedMap<String, Double> ratios, QuantizationReport changes) {
+    ObjectNode parts = root.putObject("signal_to_noise_db");
+    ratios.forEach(
+        (part, ratio) -> parts.put(part, Double.isInfinite(ratio) ? null : rounded(ratio)));
+    ObjectNode change = root.putObject("log_probabilities");
+    change.put("tokens", changes.tokens());
+    change.put("mean_change", changes.meanChange());
+    change.put("worst_change", changes.worstChange());
+    change.put("nll_before", changes.nllBefore());
+    change.put("nll_after", changes.nllAfter());
+  }
+
+  private static double rounded(double ratio) {
+    return Math.round(ratio * 100) / 100.0;
+  }
+
+  private void print(ObjectNode root) {
+    if (json) {
+      output.json(root);
+      return;
+    }
+    output.line(file + ": " + type + ", " + root.get("bytes") + " bytes");
+    for (Map.Entry<String, JsonNode> part : root.path("signal_to_noise_db").properties()) {
+      output.line(
+          "%s: %s"
+              .formatted(
+                  part.getKey(),
+                  part.getValue().isNull() ? "nothing lost" : part.getValue() + " dB"));
+    }
+    for (Map.Entry<String, JsonNode> change : root.path("log_probabilities").properties()) {
+      JsonNode value = change.getValue();
+      output.line(
+          change.getKey()
+              + ": "
+              + (value.isInt() ? value : String.format(Locale.ROOT, "%.5f", value.asDouble())));
+    }
+  }
+}
