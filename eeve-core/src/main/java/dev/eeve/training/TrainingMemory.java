@@ -150,7 +150,7 @@ public final class TrainingMemory {
     long floats = Math.max(rows * (hidden + intermediate), head * hidden);
     if (backward) {
       long outputs = hidden + 2 * keyValue + intermediate;
-      floats += Math.max(rows * outputs, head * lossRows);
+      floats = Math.max(floats, Math.max(rows * outputs, head * lossRows)); // one packing at a time
     }
     boolean body =
         trainable.trained().keySet().stream().anyMatch(name -> name.startsWith("model.layers."));

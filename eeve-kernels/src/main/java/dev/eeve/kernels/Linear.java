@@ -60,7 +60,15 @@ public final class Linear {
     job.products = products;
     job.depth = workers.blocking().depth();
     boolean single = rows < PACKED_FROM && (!Simd.VECTOR || job.scaleInputs());
-    job.packed = Simd.VECTOR && !single ? workers.packJob.pack(workers, products) : null;
+    job.packed = null;
+    if (Simd.VECTOR && !single) {
+      job.packed = workers.packRowsJob;
+      job.packed.begin(products.length);
+      for (int i = 0; i < products.length; i++) {
+        job.packed.set(i, products[i].in);
+      }
+      job.packed.pack(workers, job.depth);
+    }
     job.group = job.packed != null ? workers.group(panels) : Simd.VECTOR ? VectorProduct.PANELS : 1;
     int units = 0;
     for (Product product : products) {
@@ -158,84 +166,10 @@ public final class Linear {
     workers.columnSumJob.run(workers, dBias, dOut, first);
   }
 
-  /**
-   * Packs rows for tiles: for each block of features, for each tile, feature by feature, the tile's
-   * rows side by side. So the tiles of a block of features are read front to back.
-   */
-  static final class PackJob extends Job {
-    private float[] buffer = {};
-    private Product[] products;
-    private int tiles;
-    private int depth;
-
-    /** Where product i's packed input starts. */
-    private int[] starts = new int[4];
-
-    PackJob pack(Workers workers, Product[] products) {
-      this.products = products;
-      this.depth = workers.blocking().depth();
-      int rows = products[0].in.rows();
-      tiles = (rows + VectorTile.ROWS - 1) / VectorTile.ROWS;
-      if (starts.length < products.length) {
-        starts = new int[products.length];
-      }
-      int size = 0;
-      for (int i = 0; i < products.length; i++) {
-        boolean shared = i > 0 && products[i].in == products[i - 1].in;
-        starts[i] = shared ? starts[i - 1] : size;
-        size =
-            shared
-                ? size
-                : Math.addExact(
-                    size, Math.multiplyExact(tiles * VectorTile.ROWS, products[i].in.columns()));
-      }
-      if (buffer.length < size) {
-        buffer = new float[size];
-      }
-      workers.run(this, tiles * products.length);
-      this.products = null;
-      return this;
-    }
-
-    @Override
-    void run(int unit, Scratch scratch) {
-      int i = unit / tiles;
-      if (i > 0 && products[i].in == products[i - 1].in) {
-        return;
-      }
-      FloatMatrix in = products[i].in;
-      int first = unit % tiles * VectorTile.ROWS;
-      for (int k = 0; k < in.columns(); k += depth) {
-        int features = Math.min(depth, in.columns() - k);
-        int at = index(i, k, first, features);
-        for (int r = 0; r < VectorTile.ROWS; r++, at++) {
-          if (first + r < in.rows()) {
-            packRow(in.data(), in.index(first + r) + k, features, at);
-          } else {
-            for (int f = 0; f < features; f++) {
-              buffer[at + f * VectorTile.ROWS] = 0f;
-            }
-          }
-        }
-      }
-    }
-
-    private void packRow(float[] row, int from, int features, int at) {
-      for (int f = 0; f < features; f++) {
-        buffer[at + f * VectorTile.ROWS] = row[from + f];
-      }
-    }
-
-    /** Where the tile of row {@code first} starts for a block of features from {@code k} on. */
-    int index(int product, int k, int first, int features) {
-      return starts[product] + k * tiles * VectorTile.ROWS + first * features;
-    }
-  }
-
   /** One unit is a group of panels of 32 weight rows times all input rows. */
   static final class ForwardJob extends Job {
     private Product[] products;
-    private PackJob packed;
+    private PackRowsJob packed;
     private int depth;
     private int group;
 

@@ -3,6 +3,7 @@ package dev.eeve.kernels;
 /**
  * Packs rows of matrices as the broadcast operand of {@link VectorTile}: for each block of columns,
  * for each tile, column by column, the tile's rows side by side. Rows past the last are zero.
+ * Neighbours that are the same matrix share one packing.
  */
 final class PackRowsJob extends Job {
   float[] buffer = {};
@@ -31,9 +32,11 @@ final class PackRowsJob extends Job {
     tiles = (matrices[0].rows() + VectorTile.ROWS - 1) / VectorTile.ROWS;
     int size = 0;
     for (int i = 0; i < count; i++) {
-      starts[i] = size;
-      size =
-          Math.addExact(size, Math.multiplyExact(tiles * VectorTile.ROWS, matrices[i].columns()));
+      starts[i] = shared(i) ? starts[i - 1] : size;
+      if (!shared(i)) {
+        int floats = Math.multiplyExact(tiles * VectorTile.ROWS, matrices[i].columns());
+        size = Math.addExact(size, floats);
+      }
     }
     if (buffer.length < size) {
       buffer = new float[size];
@@ -44,8 +47,15 @@ final class PackRowsJob extends Job {
     }
   }
 
+  private boolean shared(int i) {
+    return i > 0 && matrices[i] == matrices[i - 1];
+  }
+
   @Override
   void run(int unit, Scratch scratch) {
+    if (shared(unit / tiles)) {
+      return;
+    }
     FloatMatrix matrix = matrices[unit / tiles];
     int first = unit % tiles * VectorTile.ROWS;
     for (int k = 0; k < matrix.columns(); k += depth) {

@@ -12,7 +12,6 @@ public final class Workers implements AutoCloseable {
   private static final int UNITS_PER_THREAD = 8;
 
   final Scratch scratch = new Scratch();
-  final Linear.PackJob packJob = new Linear.PackJob();
   final Linear.ForwardJob linearJob = new Linear.ForwardJob();
   final PackRowsJob packRowsJob = new PackRowsJob();
   final LinearInputJob linearInputJob = new LinearInputJob();
