@@ -16,7 +16,6 @@ import dev.eeve.model.Session;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
@@ -88,11 +87,7 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException names the file and the key that is wrong
    */
   public static Optional<Tokenizer> readTokenizer(Path path) throws IOException {
-    if (Files.isDirectory(path)) { // needs no config.json beside it
-      Path file = path.resolve("tokenizer.json");
-      return Files.exists(file) ? Optional.of(Tokenizer.read(file)) : Optional.empty();
-    }
-    return ModelFiles.read(path).tokenizer();
+    return ModelFiles.readTokenizer(path);
   }
 
   /**

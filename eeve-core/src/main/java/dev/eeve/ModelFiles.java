@@ -29,17 +29,23 @@ record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokeni
     }
   }
 
+  /** The tokenizer alone; a folder needs no config.json beside it. */
+  static Optional<Tokenizer> readTokenizer(Path path) throws IOException {
+    if (!Files.isDirectory(path)) {
+      return read(path).tokenizer();
+    }
+    Path file = path.resolve("tokenizer.json");
+    return Files.exists(file) ? Optional.of(Tokenizer.read(file)) : Optional.empty();
+  }
+
   private static ModelFiles readFolder(Path folder) throws IOException {
     PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
     Path generation = folder.resolve("generation_config.json");
     GenerationDefaults defaults = GenerationDefaults.read(generation);
     requireTokens(generation, defaults, config.vocabSize());
-    Path tokens = folder.resolve("tokenizer.json");
-    Optional<Tokenizer> tokenizer = Optional.empty();
-    if (Files.exists(tokens)) {
-      tokenizer = Optional.of(Tokenizer.read(tokens));
-    }
-    requireRows(tokens.toString(), tokenizer, config, "config.json's vocab_size");
+    Optional<Tokenizer> tokenizer = readTokenizer(folder);
+    requireRows(
+        folder.resolve("tokenizer.json").toString(), tokenizer, config, "config.json's vocab_size");
     return new ModelFiles(config, defaults, tokenizer);
   }
 
