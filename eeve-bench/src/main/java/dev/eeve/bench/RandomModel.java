@@ -54,7 +54,8 @@ public final class RandomModel {
         }
       }
       writer.addFile("config.json", config.toJson());
-      writer.addFile("tokenizer.json", bytesOnly().getBytes(StandardCharsets.UTF_8));
+      writer.addFile(
+          "tokenizer.json", bytesOnly(config.vocabSize()).getBytes(StandardCharsets.UTF_8));
       writer.finish();
     }
   }
@@ -69,12 +70,15 @@ public final class RandomModel {
     }
   }
 
-  /** Id b is byte b, all other rows are padding. */
-  private static String bytesOnly() {
+  /** Id b is byte b; all other rows have a token too, since padding is never generated here. */
+  private static String bytesOnly(int vocabulary) {
     List<String> ids = new ArrayList<>();
     for (int b = 0; b < 256; b++) {
       String token = String.valueOf(ByteLevel.character(b));
       ids.add("\"" + (token.equals("\"") || token.equals("\\") ? "\\" : "") + token + "\":" + b);
+    }
+    for (int id = ids.size(); id < vocabulary; id++) {
+      ids.add("\"token" + id + "\":" + id);
     }
     String byteLevel = "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true}";
     return "{\"version\":\"1.0\",\"added_tokens\":[],\"normalizer\":null,\"pre_tokenizer\":%s,\"decoder\":%s,\"post_processor\":null,\"model\":{\"type\":\"BPE\",\"vocab\":{%s},\"merges\":[]}}"
