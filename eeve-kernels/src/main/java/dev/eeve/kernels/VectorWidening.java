@@ -13,7 +13,7 @@ import jdk.incubator.vector.VectorSpecies;
  * features, COLUMNS)}.
  *
  * <p>Vectors go to an array and from there off-heap, a strip at a time: in a loop that stores to
- * segments C2 checks each access anew, which in a large program took five times as long.
+ * segments C2 checks each access anew, which in a large program took over twice as long.
  */
 final class VectorWidening {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
