@@ -21,6 +21,9 @@ import java.util.regex.Pattern;
  * @param steps in order
  */
 record Recipe(Path folder, List<Step> steps) {
+  private static final List<String> KINDS =
+      List.of("split", "tokenizer", "train", "expand", "quantize", "measure", "sample");
+
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
   private static final Pattern REFERENCE = Pattern.compile("\\$\\{([^}]*)}");
   private static final ObjectMapper SORTED =
@@ -103,6 +106,10 @@ record Recipe(Path folder, List<Step> steps) {
         throw new IllegalArgumentException("steps: " + name + ": twice; give each its own name");
       }
       String kind = step.keySet().iterator().next();
+      if (!KINDS.contains(kind)) {
+        throw new IllegalArgumentException(
+            "steps: %s: %s: unknown, needed one of %s".formatted(name, kind, KINDS));
+      }
       TreeSet<String> used = new TreeSet<>();
       Object settings = filled(name, step.get(kind), used);
       if (settings instanceof List<?> || settings == null) {

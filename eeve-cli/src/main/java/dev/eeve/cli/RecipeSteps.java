@@ -41,10 +41,7 @@ final class RecipeSteps {
           case "tokenizer" -> tokenizer(settings);
           case "measure" -> measure(settings);
           case "sample" -> sample(settings);
-          default ->
-              throw new UsageException(
-                  "step %s: %s: unknown, needed split, tokenizer, train, expand, quantize, measure"
-                      + " or sample".formatted(step.name(), step.kind()));
+          default -> throw new IllegalStateException(step.kind());
         };
     settings.finish();
     return result;
