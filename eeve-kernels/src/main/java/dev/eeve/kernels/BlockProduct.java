@@ -13,12 +13,12 @@ import java.nio.ByteOrder;
  * under way as fit among the instructions it looks ahead over, and copying is nearly nothing else.
  *
  * <p>Q8_0 follows the order of {@link ScalarProduct}. Q4_0 meets inputs of 8 bits ({@link
- * QuantizeRowsJob}): an output starts at its bias and takes, for each block in order, {@code
- * fma(Σ code · code, scale · scale, sum)}; the sum of a block is an exact integer.
+ * QuantizeRowsJob}): an output starts at its bias and takes, for each block in order, {@code fma(Σ
+ * code · code, scale · scale, sum)}; the sum of a block is an exact integer.
  */
 final class BlockProduct {
   /** Blocks copied at once. */
-  private static final int STRIP = Integer.getInteger("eeve.strip", 2);
+  private static final int STRIP = 2;
 
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int GROUP = Weights.GROUP_ROWS;
@@ -78,8 +78,7 @@ final class BlockProduct {
       MemorySegment.copy(weight.memory, JAVA_BYTE, at, lines, 0, blocks * bytes);
       for (int r = 0; r < in.rows(); r++) {
         for (int j = 0; j < GROUP; j += VectorBytes.ROWS) {
-          VectorBytes.addBlocks(
-              sums, r * GROUP + j, in.data(), in.index(r) + k, lines, j, blocks);
+          VectorBytes.addBlocks(sums, r * GROUP + j, in.data(), in.index(r) + k, lines, j, blocks);
         }
       }
     }

@@ -12,6 +12,12 @@ final class LinearForwardJob extends Job {
   private int depth;
   private int tileGroup;
 
+  /** Whether tiles read element types as they are stored, without a widened block between. */
+  private boolean direct;
+
+  /** Makes sure that reading ahead is not left out: nobody reads it. */
+  private int readAhead;
+
   /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
   private float[] scaled = {};
 
@@ -27,8 +33,10 @@ final class LinearForwardJob extends Job {
   private enum Path {
     /** Feature by feature from where the weights are. */
     LINES,
-    /** Few rows of block types, a group of weight rows at a time. */
+    /** Few rows of Q8_0, a group of weight rows at a time. */
     GROUPS,
+    /** The same of Q4_0, which takes its input in 8 bits. */
+    NIBBLE_GROUPS,
     /** Register tiles over widened panels. */
     TILES,
     /** The same without vectors. */
@@ -54,35 +62,52 @@ final class LinearForwardJob extends Job {
     for (int i = 0; i < products.length; i++) {
       paths[i] = path(products[i], few, exact);
     }
-    packed = null;
-    if (count(false) > 0) {
-      packed = workers.packRowsJob;
-      packed.begin(count(false));
-      for (int i = 0; i < products.length; i++) {
-        if (paths[i] == Path.TILES) {
-          packed.set(slots[i], products[i].in());
-        }
-      }
-      packed.pack(workers, depth);
-    }
-    if (count(true) > 0) {
-      quantized = workers.quantizeRowsJob;
-      quantized.begin(count(true));
-      for (int i = 0; i < products.length; i++) {
-        if (quantizes(i)) {
-          quantized.set(slots[i], products[i].in());
-        }
-      }
-      quantized.quantize(workers, few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS);
-    }
+    pack(workers);
+    quantize(workers, few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS);
     workers.run(this, units());
     this.products = null;
+  }
+
+  /** Packs inputs of tiles; those of F16 weights scaled, unless a value is too large for it. */
+  private void pack(Workers workers) {
+    packed = workers.packRowsJob;
+    direct = Simd.VECTOR && VectorStoredTile.FITS;
+    if (!packInputs(workers)) {
+      direct = false;
+      packInputs(workers);
+    }
+  }
+
+  private boolean packInputs(Workers workers) {
+    packed.begin(count(Path.TILES));
+    int slot = 0;
+    for (int i = 0; i < products.length; i++) {
+      if (paths[i] == Path.TILES) {
+        slots[i] = slot++;
+        boolean scale = direct && products[i].weight().type() == ElementType.F16;
+        packed.set(slots[i], products[i].in(), scale);
+      }
+    }
+    return packed.pack(workers, depth);
+  }
+
+  private void quantize(Workers workers, int tile) {
+    quantized = workers.quantizeRowsJob;
+    quantized.begin(count(Path.NIBBLE_GROUPS) + count(Path.NIBBLES));
+    int slot = 0;
+    for (int i = 0; i < products.length; i++) {
+      if (paths[i] == Path.NIBBLE_GROUPS || paths[i] == Path.NIBBLES) {
+        slots[i] = slot++;
+        quantized.set(slots[i], products[i].in());
+      }
+    }
+    quantized.quantize(workers, tile);
   }
 
   private static Path path(Linear.Product product, boolean few, boolean exact) {
     ElementType type = product.weight().type();
     if (type == ElementType.Q4_0 && !exact) {
-      return few || !Simd.VECTOR ? Path.GROUPS : Path.NIBBLES;
+      return few || !Simd.VECTOR ? Path.NIBBLE_GROUPS : Path.NIBBLES;
     }
     if (!Simd.VECTOR) {
       return few ? Path.LINES : Path.SCALAR_BLOCKS;
@@ -97,19 +122,10 @@ final class LinearForwardJob extends Job {
     };
   }
 
-  /** Whether a product takes its input in 8 bits. */
-  private boolean quantizes(int i) {
-    return products[i].weight().type() == ElementType.Q4_0
-        && (paths[i] == Path.GROUPS || paths[i] == Path.NIBBLES);
-  }
-
-  /** Numbers the products whose inputs are quantized, or packed, and counts them. */
-  private int count(boolean quantizing) {
+  private int count(Path path) {
     int count = 0;
     for (int i = 0; i < products.length; i++) {
-      if (quantizing ? quantizes(i) : paths[i] == Path.TILES) {
-        slots[i] = count++;
-      }
+      count += paths[i] == path ? 1 : 0;
     }
     return count;
   }
@@ -147,7 +163,7 @@ final class LinearForwardJob extends Job {
   private int units(int i) {
     Weights weight = products[i].weight();
     return switch (paths[i]) {
-      case GROUPS -> BlockProduct.units(weight);
+      case GROUPS, NIBBLE_GROUPS -> BlockProduct.units(weight);
       case NIBBLES -> NibbleTiles.units(weight);
       case LINES, TILES, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
     };
@@ -158,7 +174,7 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case TILES -> tileGroup;
       case LINES -> Simd.VECTOR ? VectorProduct.PANELS : 1;
-      case SCALAR_BLOCKS, GROUPS, NIBBLES -> 1;
+      case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
     };
   }
 
@@ -178,7 +194,8 @@ final class LinearForwardJob extends Job {
       rest -= units(i++);
     }
     switch (paths[i]) {
-      case GROUPS -> BlockProduct.run(products[i], rest, quantized, slots[i], scratch);
+      case GROUPS, NIBBLE_GROUPS ->
+          BlockProduct.run(products[i], rest, quantized, slots[i], scratch);
       case NIBBLES -> NibbleTiles.run(products[i], rest, quantized, slots[i], scratch);
       case LINES, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
     }
@@ -226,7 +243,8 @@ final class LinearForwardJob extends Job {
     }
   }
 
-  private static void startAtBias(float[] sums, int at, int rows, Linear.Product product, int panel) {
+  private static void startAtBias(
+      float[] sums, int at, int rows, Linear.Product product, int panel) {
     int first = panel * Weights.PANEL_ROWS;
     int valid = product.weight().rowsOf(panel);
     for (int j = 0; j < Weights.PANEL_ROWS; j++) {
@@ -271,20 +289,24 @@ final class LinearForwardJob extends Job {
       int panels,
       Scratch scratch) {
     int columns = product.in().columns();
-    MemorySegment blocks =
-        scratch.segment(Scratch.Use.WEIGHTS, 4L * tileGroup * depth * Weights.PANEL_ROWS);
+    boolean stored = direct && !product.weight().type().isBlocks();
     for (int k = 0; k < columns; k += depth) {
       int features = Math.min(depth, columns - k);
-      long block = 4L * features * Weights.PANEL_ROWS;
-      VectorWidening.widen(product.weight(), firstPanel, panels, k, k + features, blocks, scratch);
+      MemorySegment blocks = null;
+      if (!stored) {
+        blocks = scratch.segment(Scratch.Use.WEIGHTS, 4L * tileGroup * depth * Weights.PANEL_ROWS);
+        VectorWidening.widen(
+            product.weight(), firstPanel, panels, k, k + features, blocks, scratch);
+      }
       for (int row = 0; row < product.in().rows(); row += VectorTile.ROWS) {
         int in = packed.index(slots[i], k, row, features);
         int count = Math.min(VectorTile.ROWS, product.in().rows() - row);
         for (int p = 0; p < panels; p++) {
           int out = p * size + row * Weights.PANEL_ROWS;
-          for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
-            long from = p * block + 4L * c * features;
-            VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
+          if (stored) {
+            addStored(sums, out, in, product.weight(), firstPanel, p, k, features, row, count);
+          } else {
+            addWidened(sums, out, in, blocks, p, features, count);
           }
         }
         if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
@@ -293,6 +315,34 @@ final class LinearForwardJob extends Job {
           }
         }
       }
+    }
+  }
+
+  /** Before the first tile, lines are read ahead: a tile alone waits for each of them. */
+  private void addStored(
+      float[] sums,
+      int out,
+      int in,
+      Weights weight,
+      int firstPanel,
+      int p,
+      int k,
+      int features,
+      int row,
+      int count) {
+    int panel = firstPanel + p;
+    if (row == 0 && (p == 0 || !weight.sharesLine(panel - 1))) {
+      readAhead += VectorStoredTile.readAhead(weight, panel, k, features);
+    }
+    VectorStoredTile.add(sums, out, packed.buffer, in, weight, panel, k, features, count);
+  }
+
+  private void addWidened(
+      float[] sums, int out, int in, MemorySegment blocks, int p, int features, int count) {
+    long block = 4L * p * features * Weights.PANEL_ROWS;
+    for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
+      long from = block + 4L * c * features;
+      VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
     }
   }
 

@@ -45,6 +45,9 @@ final class QuantizeRowsJob extends Job {
 
   /** Quantizes all matrices, which have equally many rows, in tiles of some. */
   void quantize(Workers workers, int tile) {
+    if (count == 0) {
+      return;
+    }
     this.tile = tile;
     tiles = (matrices[0].rows() + tile - 1) / tile;
     int size = 0;

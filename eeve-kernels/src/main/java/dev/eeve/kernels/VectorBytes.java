@@ -49,8 +49,7 @@ final class VectorBytes {
    * @param lines blocks of a group as {@link BlockLayout} has them, from its start
    * @param row the first of these rows in the group
    */
-  static void addBlocks(
-      float[] y, int yAt, float[] x, int xAt, byte[] lines, int row, int blocks) {
+  static void addBlocks(float[] y, int yAt, float[] x, int xAt, byte[] lines, int row, int blocks) {
     FloatVector y0 = FloatVector.fromArray(FLOATS, y, yAt);
     FloatVector y1 = FloatVector.fromArray(FLOATS, y, yAt + LANES);
     FloatVector y2 = FloatVector.fromArray(FLOATS, y, yAt + 2 * LANES);

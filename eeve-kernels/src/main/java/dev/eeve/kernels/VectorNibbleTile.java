@@ -9,7 +9,8 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The register tile of {@link NibbleTiles}: some input rows times the 128 rows of four panels, one
- * block. Its sums, exact in 16 bits, go through an array to fp32, so that C2 has registers for both.
+ * block. Its sums, exact in 16 bits, go through an array to fp32, so that C2 has registers for
+ * both.
  *
  * <p>6 × 4 vectors fit 32 registers; 3 × 2 fit 16.
  */

@@ -8,8 +8,8 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Weights of 4 bits times inputs of 8 in lanes of 16: a lane is a weight row. All from arrays, where
- * C2 checks a loop's accesses once.
+ * Weights of 4 bits times inputs of 8 in lanes of 16: a lane is a weight row. All from arrays,
+ * where C2 checks a loop's accesses once.
  */
 final class VectorNibbles {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
