@@ -91,9 +91,11 @@ public final class TrainingMemory {
     ElementType type = trainable.parameters().get("lm_head.weight").type();
     List<MemoryPlan.Item> items = new ArrayList<>(MemoryPlan.forWeights(config, type).items());
     long trained = TrainingModel.byteSize(trainable.parameters(), trainable) / 2;
+    long adapters = TrainingModel.adapterBytes(trainable);
     items.add(new MemoryPlan.Item("masters", trained, true));
-    items.add(new MemoryPlan.Item("gradients", trained, true));
-    items.add(new MemoryPlan.Item("moments", 2 * trained, true));
+    items.add(new MemoryPlan.Item("adapters", adapters, true));
+    items.add(new MemoryPlan.Item("gradients", trained + adapters, true));
+    items.add(new MemoryPlan.Item("moments", 2 * (trained + adapters), true));
     items.add(new MemoryPlan.Item("copies_of_frozen_rows", frozenCopies(trainable, type), true));
     int lowest = TrainingModel.lowestLayer(config, trainable);
     long activations =
@@ -101,7 +103,8 @@ public final class TrainingMemory {
             config, batch.rows(), batch.longest(), lowest, settings.gradientCheckpointing());
     long cache =
         KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), batch.longest());
-    items.add(new MemoryPlan.Item("activations", activations - cache, false));
+    long updates = UpdateRoom.byteSize(trainable.adapter(), config, batch.rows());
+    items.add(new MemoryPlan.Item("activations", activations - cache + updates, false));
     items.add(new MemoryPlan.Item("keys_and_values", cache, true));
     long logits = HeadLoss.byteSize(batch.rows(), config.hiddenSize(), lossRows);
     items.add(new MemoryPlan.Item("logits", logits, false));
@@ -153,7 +156,9 @@ public final class TrainingMemory {
       floats = Math.max(floats, Math.max(rows * outputs, head * lossRows)); // one packing at a time
     }
     boolean body =
-        trainable.trained().keySet().stream().anyMatch(name -> name.startsWith("model.layers."));
+        trainable.adapter().isPresent()
+            || trainable.trained().keySet().stream()
+                .anyMatch(name -> name.startsWith("model.layers."));
     boolean headTrains = !trainable.rows("lm_head.weight").isEmpty();
     floats += body ? rows * intermediate : headTrains ? head * hidden : 0;
     long panels = 4 * Weights.PANEL_ROWS;
@@ -201,6 +206,7 @@ public final class TrainingMemory {
 
   private static String advice(MemoryPlan plan, TrainingConfig settings) {
     return switch (largest(plan).name()) {
+      case "adapters" -> "lower lora_r or name fewer lora_target_modules";
       case "masters", "gradients", "moments" ->
           "train fewer rows: another stage or narrower unfrozen_parameters";
       case "activations", "logits", "scratch" -> smallerBatch(settings);

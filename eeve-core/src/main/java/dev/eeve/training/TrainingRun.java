@@ -1,6 +1,8 @@
 package dev.eeve.training;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.adapter.MergedFolder;
+import dev.eeve.checkpoint.DType;
 import dev.eeve.internal.AtomicFile;
 import dev.eeve.internal.StrictJson;
 import dev.eeve.kernels.ElementType;
@@ -32,6 +34,9 @@ public final class TrainingRun {
           "merges.txt",
           "generation_config.json",
           "expansion.json");
+
+  /** Where a stage's adapter goes, beside the model it was merged into. */
+  private static final String ADAPTER = "adapter";
 
   /** What to do with an output folder that holds something. */
   public enum Existing {
@@ -156,6 +161,7 @@ public final class TrainingRun {
         TrainingCheckpoint.deleteFolder(checkpoint());
         TrainingCheckpoint.find(checkpoint()).ifPresent(found -> {});
         TrainingCheckpoint.deleteFolder(checkpoint());
+        TrainingCheckpoint.deleteFolder(output.resolve(ADAPTER));
         Files.deleteIfExists(metrics());
         for (TrainingPlan plan : plans) {
           TrainingCheckpoint.deleteFolder(stageFolder(plan));
@@ -217,12 +223,25 @@ public final class TrainingRun {
       if (!updates(plan, trainer, inputs, lines, fingerprint)) {
         return false;
       }
+      if (plan.adapter().isPresent()) {
+        boolean merges = plan.stage().isPresent();
+        String name = plan.baseModel().orElseThrow().toString();
+        trainer.saveAdapter(merges ? output.resolve(ADAPTER) : output, name);
+        if (!merges) {
+          return true;
+        }
+      }
       TrainedModelFolder.Options options = options(plan, model, base);
       if (several) {
-        writeStage(stageFolder(plan), trainer, options);
+        Path folder = stageFolder(plan);
+        Path partial = output.resolve("." + folder.getFileName() + ".partial");
+        TrainingCheckpoint.deleteFolder(partial);
+        write(partial, plan, base, trainer, options);
+        Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.forceFolder(folder);
       }
       if (last) {
-        TrainedModelFolder.write(output, trainer.model(), options);
+        write(output, plan, base, trainer, options);
       }
       return true;
     }
@@ -262,13 +281,26 @@ public final class TrainingRun {
     return true;
   }
 
-  private void writeStage(Path folder, Trainer trainer, TrainedModelFolder.Options options)
+  /** The model that a stage ends with; an adapter is merged into the base's own files. */
+  private void write(
+      Path folder,
+      TrainingPlan plan,
+      StageBase base,
+      Trainer trainer,
+      TrainedModelFolder.Options options)
       throws IOException {
-    Path partial = output.resolve("." + folder.getFileName() + ".partial");
-    TrainingCheckpoint.deleteFolder(partial);
-    TrainedModelFolder.write(partial, trainer.model(), options);
-    Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-    AtomicFile.forceFolder(folder);
+    if (plan.adapter().isEmpty()) {
+      TrainedModelFolder.write(folder, trainer.model(), options);
+      return;
+    }
+    MergedFolder.write(
+        base.folder().orElseThrow(),
+        base.config().dimensions(),
+        List.of(trainer.model().adapter()),
+        folder,
+        type -> plan.saveDtype().map(t -> DType.valueOf(t.name())).orElse(type),
+        options.files(),
+        threads);
   }
 
   private static TrainedModelFolder.Options options(
