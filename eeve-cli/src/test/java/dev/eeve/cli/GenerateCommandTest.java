@@ -148,7 +148,6 @@ class GenerateCommandTest {
         "--cache-type q8_0",
         "--save-cache c",
         "--load-cache c",
-        "--adapter d",
         "--dtype q8_0",
         "--dtype q4_0"
       })

@@ -108,7 +108,7 @@ record PeftConfigFile(LoraConfig config, boolean targetsAreListed) {
       throws IOException {
     JsonNode found = root.path(key);
     boolean absent = found.isMissingNode() || found.isNull();
-    if (absent ? !optional : !values.contains(found.textValue())) {
+    if (absent ? !optional : !found.isTextual() || !values.contains(found.textValue())) {
       throw failure(file, key, found, String.join(" or ", values));
     }
   }

@@ -2,6 +2,7 @@ package dev.eeve.training;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.adapter.MergedFolder;
+import dev.eeve.checkpoint.CompanionFiles;
 import dev.eeve.checkpoint.DType;
 import dev.eeve.internal.AtomicFile;
 import dev.eeve.internal.StrictJson;
@@ -23,18 +24,6 @@ import java.util.OptionalDouble;
  * the one before wrote, so that {@code stages: [1, 2]} equals two runs bit for bit.
  */
 public final class TrainingRun {
-  /** Files that belong with the weights and are copied as they are. */
-  private static final List<String> COMPANIONS =
-      List.of(
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "added_tokens.json",
-          "vocab.json",
-          "merges.txt",
-          "generation_config.json",
-          "expansion.json");
-
   /** Where a stage's adapter goes, beside the model it was merged into. */
   private static final String ADAPTER = "adapter";
 
@@ -319,14 +308,11 @@ public final class TrainingRun {
       types.replaceAll((name, type) -> plan.saveDtype().get());
       files.put("config.json", withType(files.get("config.json"), plan.saveDtype().get()));
     }
-    for (String name : COMPANIONS) {
-      Optional<Path> file =
-          name.equals("tokenizer.json") && plan.tokenizer().isPresent()
-              ? plan.tokenizer()
-              : folder.map(from -> from.resolve(name));
-      if (file.isPresent() && Files.isRegularFile(file.get())) {
-        files.put(name, Files.readAllBytes(file.get()));
-      }
+    if (folder.isPresent()) {
+      files.putAll(CompanionFiles.read(folder.get()));
+    }
+    if (plan.tokenizer().isPresent()) {
+      files.put("tokenizer.json", Files.readAllBytes(plan.tokenizer().get()));
     }
     return new TrainedModelFolder.Options(types, plan.saveRounding(), plan.config().seed(), files);
   }
