@@ -29,7 +29,9 @@ import picocli.CommandLine.ParameterException;
       BenchCommand.class,
       ExpandCommand.class,
       QuantizeCommand.class,
-      MergeCommand.class
+      QuantizeCommand.class,
+      MergeCommand.class,
+      RecipeCommand.class
     })
 public final class Main implements Runnable {
   /** The launcher tells which of stdout (1) and stderr (2) are terminals. */
