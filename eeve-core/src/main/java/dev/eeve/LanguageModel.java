@@ -141,7 +141,8 @@ public final class LanguageModel implements AutoCloseable {
    *
    * @param chosen instead of those of this one
    * @return a view that shares parameters and threads; closing it does nothing
-   * @throws IllegalArgumentException for one of another model's sizes, or two that replace one matrix
+   * @throws IllegalArgumentException for one of another model's sizes, or two that replace one
+   *     matrix
    */
   public LanguageModel withAdapters(LoraAdapter... chosen) {
     LoraAdapter.requireTogether(model.config().dimensions(), List.of(chosen));

@@ -133,8 +133,7 @@ class AdaptersTest {
       Map<String, byte[]> after = bytes(folder.resolve("merged"));
       assertEquals(before.keySet(), after.keySet());
       for (String tensor : before.keySet()) {
-        boolean changes =
-            adapter.update(tensor.replaceFirst("\\.weight$", "")).isPresent();
+        boolean changes = adapter.update(tensor.replaceFirst("\\.weight$", "")).isPresent();
         assertEquals(!changes, Arrays.equals(before.get(tensor), after.get(tensor)), tensor);
       }
       assertTrue(sizes.shapes().keySet().containsAll(after.keySet()));
@@ -200,9 +199,12 @@ class AdaptersTest {
       GenerationConfig greedy = GenerationConfig.greedy(12).withIgnoreEos(true);
       List<LanguageModel> views =
           List.of(
-              model, model.withAdapters(one), model.withAdapters(other),
+              model,
+              model.withAdapters(one),
+              model.withAdapters(other),
               model.withAdapters(one, other));
-      List<List<Integer>> alone = views.stream().map(view -> view.generate(TOKENS, greedy).tokens()).toList();
+      List<List<Integer>> alone =
+          views.stream().map(view -> view.generate(TOKENS, greedy).tokens()).toList();
       assertNotEquals(alone.get(0), alone.get(1));
       assertNotEquals(alone.get(1), alone.get(2));
       List<CompletableFuture<List<Integer>>> together =
@@ -252,10 +254,8 @@ class AdaptersTest {
     assertTrue(e.getMessage().startsWith("model: "), e.getMessage());
   }
 
-  private static void assertRefused(
-      String start, LanguageModel model, LoraAdapter... adapters) {
-    Exception e =
-        assertThrows(IllegalArgumentException.class, () -> model.withAdapters(adapters));
+  private static void assertRefused(String start, LanguageModel model, LoraAdapter... adapters) {
+    Exception e = assertThrows(IllegalArgumentException.class, () -> model.withAdapters(adapters));
     assertTrue(e.getMessage().startsWith(start), e.getMessage());
   }
 }

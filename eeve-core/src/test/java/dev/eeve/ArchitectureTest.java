@@ -42,8 +42,7 @@ class ArchitectureTest {
           "model", Set.of("internal", "kernels", "checkpoint", "adapter"),
           "generation", Set.of("internal", "kernels", "model", "tokenizer"),
           "evaluation", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"),
-          "training",
-              Set.of("internal", "kernels", "model", "tokenizer", "checkpoint", "adapter"),
+          "training", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint", "adapter"),
           "vocabulary", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"));
 
   /** The JIT never compiles a longer method. */

@@ -50,7 +50,14 @@ class AdapterCommandsTest {
 
   private JsonNode generate(Path from, Object... more) throws IOException {
     Object[] args = {
-      "generate", "--model", from, "--prompt", "abc", "--max-new-tokens", "12", "--ignore-eos",
+      "generate",
+      "--model",
+      from,
+      "--prompt",
+      "abc",
+      "--max-new-tokens",
+      "12",
+      "--ignore-eos",
       "--json"
     };
     Object[] all = java.util.Arrays.copyOf(args, args.length + more.length);
@@ -89,8 +96,7 @@ class AdapterCommandsTest {
   void whatIsWrongIsNamedInOneLine() throws IOException {
     Path nowhere = folder.resolve("nowhere");
     String message =
-        Run.refusal(
-            1, "generate", "--model", model, "--prompt", "a", "--adapter", nowhere);
+        Run.refusal(1, "generate", "--model", model, "--prompt", "a", "--adapter", nowhere);
     assertEquals(nowhere + ": no folder, needed an adapter's", message);
     message = Run.refusal(1, "merge", "--model", model, "--adapter", adapter, "--output", model);
     assertTrue(message.startsWith("--output: "), message);

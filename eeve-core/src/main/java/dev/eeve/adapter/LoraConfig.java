@@ -6,8 +6,8 @@ import java.util.List;
 
 /**
  * What an adapter is: {@code y = W x + b + s · B A x} beside the linear layers of the body it names
- * (Hu et al., 2021). Settings are named as axolotl names them, PEFT's spelling without {@code lora_}
- * where that differs.
+ * (Hu et al., 2021). Settings are named as axolotl names them, PEFT's spelling without {@code
+ * lora_} where that differs.
  *
  * @param r width of the inner values, {@code lora_r}
  * @param loraAlpha the scale s is this ÷ r, {@code lora_alpha}

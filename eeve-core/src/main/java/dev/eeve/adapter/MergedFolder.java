@@ -140,8 +140,7 @@ public final class MergedFolder {
       this.spec = spec;
       this.columns = columns;
       if (tensor.name().endsWith(".weight")) {
-        String module =
-            tensor.name().substring(0, tensor.name().length() - ".weight".length());
+        String module = tensor.name().substring(0, tensor.name().length() - ".weight".length());
         adapters.forEach(adapter -> adapter.update(module).ifPresent(updates::add));
       }
       widening = new TensorConverter(tensor.source().dtype(), DType.F32, columns, false);

@@ -160,8 +160,7 @@ record PeftConfigFile(LoraConfig config, boolean targetsAreListed) {
     return texts;
   }
 
-  private static CheckpointException failure(
-      Path file, String key, JsonNode found, String needed) {
+  private static CheckpointException failure(Path file, String key, JsonNode found, String needed) {
     return new CheckpointException(file, key + ": " + shown(found) + ", needed " + needed);
   }
 
@@ -183,7 +182,8 @@ record PeftConfigFile(LoraConfig config, boolean targetsAreListed) {
     root.putObject("loftq_config");
     number(config.loraAlpha())
         .ifPresentOrElse(
-            whole -> root.put("lora_alpha", whole), () -> root.put("lora_alpha", config.loraAlpha()));
+            whole -> root.put("lora_alpha", whole),
+            () -> root.put("lora_alpha", config.loraAlpha()));
     root.put("lora_dropout", config.loraDropout());
     root.putNull("megatron_config").put("megatron_core", "megatron.core");
     if (config.modulesToSave().isEmpty()) {

@@ -159,7 +159,9 @@ final class PeftReader {
       TensorInfo found = file.tensors().get(entry.getKey());
       if (found == null) {
         throw new CheckpointException(
-            file.path(), entry.getKey(), "missing, needed " + entry.getValue() + " by the settings");
+            file.path(),
+            entry.getKey(),
+            "missing, needed " + entry.getValue() + " by the settings");
       }
       if (!found.dtype().isWeight() || !found.shape().equals(entry.getValue())) {
         throw new CheckpointException(

@@ -63,8 +63,7 @@ final class PeftWriter {
                 new TensorSpec(name, DType.F32, List.of((long) m.rows(), (long) m.columns()))));
     vectors.forEach(
         (name, v) -> specs.add(new TensorSpec(name, DType.F32, List.of((long) v.length))));
-    try (SafetensorsWriter writer =
-        SafetensorsWriter.create(file, specs, Map.of("format", "pt"))) {
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, specs, Map.of("format", "pt"))) {
       for (TensorSpec spec : writer.order()) {
         if (matrices.containsKey(spec.name())) {
           matrix(writer, spec.name(), matrices.get(spec.name()));

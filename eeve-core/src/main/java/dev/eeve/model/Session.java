@@ -243,14 +243,7 @@ public final class Session implements AutoCloseable {
       int end = endOfBlock(first, to);
       appendBlock(ids, first, end);
       CrossEntropy.logProbabilities(
-          workers,
-          scores,
-          first - from,
-          block.x,
-          lmHead.weight(),
-          lmHead.bias(),
-          targets,
-          first);
+          workers, scores, first - from, block.x, lmHead.weight(), lmHead.bias(), targets, first);
       first = end;
     }
     return scores;

@@ -9,8 +9,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * An adapter's update of one linear layer, in training. A starts as PEFT starts it, uniform in ±1/√K
- * (Kaiming's rule for a slope of √5), B with zeros: before the first update the model is the base.
+ * An adapter's update of one linear layer, in training. A starts as PEFT starts it, uniform in
+ * ±1/√K (Kaiming's rule for a slope of √5), B with zeros: before the first update the model is the
+ * base.
  *
  * @param module the layer
  * @param index its number in the model, from which its dropout follows

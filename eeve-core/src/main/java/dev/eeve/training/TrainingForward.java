@@ -52,7 +52,9 @@ final class TrainingForward {
       TrainingBatch batch) {
     normalize(workers, model, layer, s, l, h);
     TrainingProducts.forward(
-          workers, s.updates, new Bound(layer.qProj(), l.q, s.x),
+        workers,
+        s.updates,
+        new Bound(layer.qProj(), l.q, s.x),
         new Bound(layer.kProj(), l.k, s.x),
         new Bound(layer.vProj(), l.v, s.x),
         new Bound(layer.fc1(), l.f, s.x));

@@ -10,8 +10,9 @@ import dev.eeve.model.PhiConfig;
 import java.util.Optional;
 
 /**
- * What an adapter's updates need in a pass over R rows, and the choices of their dropout. Each layer
- * drops elements of its input of its own, as in PEFT; a backward pass makes the same choices again.
+ * What an adapter's updates need in a pass over R rows, and the choices of their dropout. Each
+ * layer drops elements of its input of its own, as in PEFT; a backward pass makes the same choices
+ * again.
  */
 final class UpdateRoom {
   /** Linear layers of a decoder layer. */
@@ -121,7 +122,9 @@ final class UpdateRoom {
     return new FloatMatrix(dInner[update.index() % MODULES], 0, rows, update.weights().rank());
   }
 
-  /** The update's part of the gradient of its input, after {@link #backwardWeight}; if undropped. */
+  /**
+   * The update's part of the gradient of its input, after {@link #backwardWeight}; if undropped.
+   */
   Optional<Linear.InputGradient> inputGradient(TrainedUpdate update, int rows) {
     return probability == 0
         ? Optional.of(update.weights().inputGradient(dInner(update, rows)))

@@ -41,8 +41,7 @@ class PeftFormatTest {
   private static final PhiDimensions SIZES = new PhiDimensions(50, 72, 100, 2, 4, 2);
 
   private static final LoraConfig ALL =
-      new LoraConfig(
-          5, 7.5, 0.05, true, LoraConfig.ALL_LINEAR, List.of("embed_tokens", "lm_head"));
+      new LoraConfig(5, 7.5, 0.05, true, LoraConfig.ALL_LINEAR, List.of("embed_tokens", "lm_head"));
   private static final LoraConfig SOME =
       new LoraConfig(3, 6, 0, false, List.of("q_proj", "layers.1.mlp.fc2"), List.of());
 
@@ -79,7 +78,15 @@ class PeftFormatTest {
   void tensorsHaveTheNamesAndShapesOfTheDescription() throws IOException {
     Map<String, Integer> sizes =
         Map.of(
-            "r", 5, "hidden_size", 72, "key_value_size", 36, "intermediate_size", 100, "vocab_size",
+            "r",
+            5,
+            "hidden_size",
+            72,
+            "key_value_size",
+            36,
+            "intermediate_size",
+            100,
+            "vocab_size",
             50);
     Map<String, List<Long>> expected = new TreeMap<>();
     table("Tensors")
@@ -95,8 +102,7 @@ class PeftFormatTest {
             });
     assertEquals(27, expected.size());
     Map<String, List<Long>> found = new TreeMap<>();
-    try (Safetensors file =
-        Safetensors.open(written(ALL).resolve("adapter_model.safetensors"))) {
+    try (Safetensors file = Safetensors.open(written(ALL).resolve("adapter_model.safetensors"))) {
       for (TensorInfo tensor : file.tensors().values()) {
         assertEquals(DType.F32, tensor.dtype());
         found.put(tensor.name(), tensor.shape());
@@ -160,8 +166,7 @@ class PeftFormatTest {
           }
         }
         for (String tensor : List.of("model.embed_tokens.weight", "lm_head.weight")) {
-          assertEquals(
-              want.savedMatrix(tensor).isPresent(), found.savedMatrix(tensor).isPresent());
+          assertEquals(want.savedMatrix(tensor).isPresent(), found.savedMatrix(tensor).isPresent());
           if (want.savedMatrix(tensor).isPresent()) {
             assertArrayEquals(
                 values(want.savedMatrix(tensor).get()), values(found.savedMatrix(tensor).get()));
@@ -206,8 +211,7 @@ class PeftFormatTest {
         "use_rslora~-",
         "task_type~null~"
       })
-  void settingsThatChangeNothingArePassedOver(String key, String json)
-      throws IOException {
+  void settingsThatChangeNothingArePassedOver(String key, String json) throws IOException {
     Path adapter = written(ALL);
     edit(adapter, key, json);
     try (LoraAdapter found = LoraAdapter.read(adapter, SIZES)) {
@@ -324,8 +328,7 @@ class PeftFormatTest {
       Path adapter = written(ALL);
       rewrite(adapter, Map.of(a, new TensorSpec(a, type, List.of(5L, 72L))));
       try (LoraAdapter found = LoraAdapter.read(adapter, SIZES)) {
-        assertArrayEquals(
-            new float[360], values(found.update("model.layers.1.mlp.fc1").get().a()));
+        assertArrayEquals(new float[360], values(found.update("model.layers.1.mlp.fc1").get().a()));
       }
     }
     Path adapter = written(ALL);

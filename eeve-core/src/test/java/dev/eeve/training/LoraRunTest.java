@@ -41,8 +41,7 @@ class LoraRunTest {
     SplittableRandom random = new SplittableRandom(1);
     List<String> lines = new ArrayList<>();
     for (int i = 0; i < 12; i++) {
-      lines.add(
-          "{\"input_ids\":" + Arrays.toString(random.ints(14, 0, 160).toArray()) + "}");
+      lines.add("{\"input_ids\":" + Arrays.toString(random.ints(14, 0, 160).toArray()) + "}");
     }
     corpus = Files.write(folder.resolve("data.jsonl"), lines);
   }
@@ -84,7 +83,8 @@ class LoraRunTest {
           public void message(String text) {}
 
           @Override
-          public void step(TrainingPlan plan, int maxSteps, TrainingStep step, OptionalDouble loss) {
+          public void step(
+              TrainingPlan plan, int maxSteps, TrainingStep step, OptionalDouble loss) {
             if (step.step() == stopAfter) {
               run[0].stop();
             }
@@ -139,8 +139,7 @@ class LoraRunTest {
     try (LoraAdapter adapter = LoraAdapter.read(folder.resolve("out"), config.dimensions())) {
       assertEquals(
           new LoraConfig(4, 8, 0.1, false, LoraConfig.ALL_LINEAR, List.of()), adapter.config());
-      assertEquals(
-          12, adapter.config().modules(config.dimensions().shapes().keySet()).size());
+      assertEquals(12, adapter.config().modules(config.dimensions().shapes().keySet()).size());
     }
     List<String> lines = Files.readAllLines(folder.resolve("out/metrics.jsonl"));
     assertTrue(valLoss(lines.getLast()) < valLoss(lines.getFirst()) - 0.5, lines.getLast());
@@ -159,8 +158,7 @@ class LoraRunTest {
     assertFalse(run(both, false, 2));
     assertTrue(run(both, true, -1));
     Path merged = folder.resolve("merged");
-    AdapterMerge.write(
-        folder.resolve("both/stage-5"), folder.resolve("both/adapter"), merged, 2);
+    AdapterMerge.write(folder.resolve("both/stage-5"), folder.resolve("both/adapter"), merged, 2);
     assertArrayEquals(bytes("merged/model.safetensors"), bytes("both/stage-6/model.safetensors"));
     Map<String, Object> seventh =
         settings("seventh", "adapter", null, "lora_r", null, "lora_alpha", null);
@@ -282,8 +280,7 @@ class LoraRunTest {
     long hidden = config.hiddenSize();
     long wide = config.intermediateSize();
     long layers = config.numHiddenLayers();
-    assertEquals(
-        layers * 4 * (4 * 2 * hidden + 2 * (hidden + wide)), forecast.trainedParameters());
+    assertEquals(layers * 4 * (4 * 2 * hidden + 2 * (hidden + wide)), forecast.trainedParameters());
     Map<String, Long> items = new HashMap<>();
     for (MemoryPlan.Item item : forecast.memory().items()) {
       items.put(item.name(), item.bytes());

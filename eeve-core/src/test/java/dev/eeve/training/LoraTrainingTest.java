@@ -182,8 +182,7 @@ class LoraTrainingTest {
   void gradientsAreTheMergedModelsProjected() throws IOException {
     TrainingBatch batch = batch(20, 31);
     try (TrainingModel plain = TrainingModel.of(base, TrainableParameters.of(parameters))) {
-      TrainedModelFolder.write(
-          folder.resolve("base"), plain, TrainedModelFolder.Options.of(base));
+      TrainedModelFolder.write(folder.resolve("base"), plain, TrainedModelFolder.Options.of(base));
     }
     try (TrainingModel model = model(config(0));
         TrainingPass pass = pass(model, true)) {
@@ -323,7 +322,8 @@ class LoraTrainingTest {
               "lm_head.weight",
               "lm_head.bias"),
           trainer.moments().stream().map(moments -> moments.rows().name()).toList());
-      for (float b : values(matrix(trainer.model(), PeftNames.b("model.layers.1.mlp.fc2")).master())) {
+      for (float b :
+          values(matrix(trainer.model(), PeftNames.b("model.layers.1.mlp.fc2")).master())) {
         assertTrue(b != 0, "B trains");
       }
       assertThrows(IllegalStateException.class, () -> trainer.save(folder));

@@ -271,7 +271,8 @@ class TrainerTest {
     assertEquals(1, TrainingModel.lowestLayer(CONFIG, upper));
     TrainingBatch batch = SequencePacker.batch(data(16), 0);
     try (TrainingModel training = TrainingModel.of(model, upper);
-        TrainingActivations s = new TrainingActivations(CONFIG, Optional.empty(), 16, 16, 1, false);
+        TrainingActivations s =
+            new TrainingActivations(CONFIG, Optional.empty(), 16, 16, 1, false);
         WorkerPool pool = new WorkerPool(1);
         Workers workers = pool.workers()) {
       TrainingForward.forward(workers, training, s, batch, ResidualDropout.OFF);

@@ -131,8 +131,8 @@ public final class LowRank {
   }
 
   /**
-   * The first half of {@link #forward} alone: {@code inner = s · in · Aᵀ}, for a backward pass whose
-   * forward pass did not keep it.
+   * The first half of {@link #forward} alone: {@code inner = s · in · Aᵀ}, for a backward pass
+   * whose forward pass did not keep it.
    *
    * @param workers the caller's threads
    * @param group whose inner values to compute
@@ -145,8 +145,9 @@ public final class LowRank {
   }
 
   /**
-   * Gradients of both matrices: {@code dB += dOutᵀ · inner}, {@code dInner = s · dOut · B}, {@code dA
-   * += dInnerᵀ · in}. What goes on to the input is {@code dInner · A}, see {@link #inputGradient}.
+   * Gradients of both matrices: {@code dB += dOutᵀ · inner}, {@code dInner = s · dOut · B}, {@code
+   * dA += dInnerᵀ · in}. What goes on to the input is {@code dInner · A}, see {@link
+   * #inputGradient}.
    *
    * @param workers the caller's threads
    * @param dA (r, K), F32, added to

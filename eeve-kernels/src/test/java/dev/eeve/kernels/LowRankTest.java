@@ -75,7 +75,11 @@ class LowRankTest {
 
   private static LowRank.Update update(Case c, FloatMatrix out, FloatMatrix in) {
     return new LowRank.Update(
-        c.weights, out, in, new Canary(in.rows(), c.rank).matrix, new Canary(in.rows(), c.n).matrix);
+        c.weights,
+        out,
+        in,
+        new Canary(in.rows(), c.rank).matrix,
+        new Canary(in.rows(), c.n).matrix);
   }
 
   @Test
@@ -157,7 +161,9 @@ class LowRankTest {
     return values;
   }
 
-  /** The loss is linear in each element alone, so a central difference is exact but for rounding. */
+  /**
+   * The loss is linear in each element alone, so a central difference is exact but for rounding.
+   */
   private static void assertSlopes(
       Case c, float[] values, float[] gradient, FloatMatrix in, FloatMatrix dOut) {
     double largest = 0;
@@ -188,8 +194,7 @@ class LowRankTest {
       FloatMatrix five = FloatMatrix.allocate(2, 5);
       e =
           assertThrows(
-              IllegalArgumentException.class,
-              () -> new LowRank.Update(good, six, ten, five, six));
+              IllegalArgumentException.class, () -> new LowRank.Update(good, six, ten, five, six));
       assertEquals("inner: (2, 5), needed (2, 4)", e.getMessage());
     }
   }
