@@ -15,7 +15,15 @@ import java.util.SplittableRandom;
 public final class RandomAdapter {
   private RandomAdapter() {}
 
-  /** In the arena's memory. */
+  /**
+   * One in an arena's memory.
+   *
+   * @param arena its owner
+   * @param dimensions the model's sizes
+   * @param config what it is
+   * @param seed of the values
+   * @return the adapter
+   */
   public static LoraAdapter of(
       Arena arena, PhiDimensions dimensions, LoraConfig config, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
