@@ -6,11 +6,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * NF4 with double quantization (Dettmers et al., 2023), byte for byte as bitsandbytes lays it out: a
- * value is one of 16 quantiles of the normal distribution times the largest magnitude of its block
- * of 64; two values a byte, the first in the high half. The scales, less their mean, are 8-bit
- * numbers of a dynamic map times the largest magnitude of 256 of them. Blocks go through a matrix
- * row by row, over the ends of rows.
+ * NF4 with double quantization (Dettmers et al., 2023), byte for byte as bitsandbytes lays it out:
+ * a value is one of 16 quantiles of the normal distribution times the largest magnitude of its
+ * block of 64; two values a byte, the first in the high half. The scales, less their mean, are
+ * 8-bit numbers of a dynamic map times the largest magnitude of 256 of them. Blocks go through a
+ * matrix row by row, over the ends of rows.
  */
 public final class NormalFloat {
   /** Values that share a scale. */

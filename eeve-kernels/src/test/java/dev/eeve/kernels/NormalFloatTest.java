@@ -68,8 +68,7 @@ class NormalFloatTest {
     float[] back = new float[values.length];
     int odd = 12_345;
     NormalFloat.dequantize(back, 0, odd, bytes, 0, NormalFloat.code(), given, 64);
-    NormalFloat.dequantize(
-        back, odd, back.length - odd, bytes, odd, NormalFloat.code(), given, 64);
+    NormalFloat.dequantize(back, odd, back.length - odd, bytes, odd, NormalFloat.code(), given, 64);
     assertArrayEquals(known.floats(), back, 1e-7f);
   }
 
