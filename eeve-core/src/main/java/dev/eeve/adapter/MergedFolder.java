@@ -4,6 +4,7 @@ import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.DType;
 import dev.eeve.checkpoint.ModelFolder;
 import dev.eeve.checkpoint.ModelFolderWriter;
+import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.checkpoint.PhiDimensions;
 import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
@@ -78,6 +79,10 @@ public final class MergedFolder {
       int threads)
       throws IOException {
     LoraAdapter.requireTogether(dimensions, adapters);
+    if (NormalFloatFolder.isIn(base)) {
+      throw new CheckpointException(
+          base, "NF4 weights, needed the unquantized model that they were made of");
+    }
     try (ModelFolder folder = ModelFolder.open(base);
         WorkerPool pool = new WorkerPool(threads);
         Workers workers = pool.workers()) {

@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
-import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.Checkpoint;
+import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.kernels.ElementType;
@@ -25,6 +26,13 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
   static StageBase of(TrainingPlan plan, Optional<Path> folder) throws IOException {
     if (folder.isPresent()) {
       PhiConfig config = PhiConfig.read(folder.get().resolve("config.json"));
+      if (NormalFloatFolder.isIn(folder.get())
+          && (plan.adapter().isEmpty() || plan.stage().isPresent())) {
+        throw new IllegalArgumentException(
+            "base_model: %s holds NF4, needed adapter: lora without a stage beside it, or the"
+                + " unquantized model"
+                    .formatted(folder.get()));
+      }
       List<ElementType> types = types(folder.get(), config).values().stream().distinct().toList();
       return new StageBase(folder, config, types.size() == 1 ? types.getFirst() : ElementType.F32);
     }
@@ -52,9 +60,9 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
 
   private static Map<String, ElementType> types(Path folder, PhiConfig config) throws IOException {
     Map<String, ElementType> types = new LinkedHashMap<>();
-    try (ModelFolder files = ModelFolder.open(folder)) {
+    try (Checkpoint files = Checkpoint.open(folder)) {
       for (ResolvedTensor tensor :
-          PhiTensorNames.resolve(folder, files.tensors(), config.dimensions()).values()) {
+          PhiTensorNames.resolve(files, config.dimensions()).values()) {
         types.put(tensor.name(), ElementType.valueOf(tensor.source().dtype().name()));
       }
     }
