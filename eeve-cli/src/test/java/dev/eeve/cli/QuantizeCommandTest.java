@@ -62,6 +62,22 @@ class QuantizeCommandTest {
   }
 
   @Test
+  void nf4IsAFolderThatIsReadAgain() throws IOException {
+    Path nf4 = file.resolveSibling("nf4");
+    Run run = Run.of("quantize", "--model", model, "--type", "nf4", "--output", nf4);
+    assertEquals(0, run.code(), run.err());
+    assertEquals(nf4 + "\n", run.out());
+    assertEquals(
+        4, Run.json("generate", "--model", nf4, "--prompt", "ab", "--max-new-tokens", "4",
+            "--ignore-eos", "--json").get("tokens").size());
+    Object[] gguf = {"quantize", "--model", file, "--type", "nf4", "--output", nf4};
+    assertEquals(0, Run.of("quantize", "--model", model, "--output", file, "--type", "f16").code());
+    assertTrue(refused(1, gguf).startsWith("--model: " + file + " is a file"));
+    Object[] start = {"quantize", "--model", model, "--output", nf4};
+    assertTrue(refused(2, start, "--type", "nf4", "--report").startsWith("--report: "));
+  }
+
+  @Test
   void theReportSaysWhatIsLost() throws IOException {
     JsonNode report = quantize("q8_0", "--report");
     assertEquals(4, report.get("signal_to_noise_db").size());
