@@ -29,7 +29,6 @@ import picocli.CommandLine.ParameterException;
       BenchCommand.class,
       ExpandCommand.class,
       QuantizeCommand.class,
-      QuantizeCommand.class,
       MergeCommand.class,
       RecipeCommand.class
     })

@@ -66,7 +66,7 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
-    MemoryPlan.requireContext(config, model.type(), capacity);
+    MemoryPlan.requireContext(config, model.types(), capacity);
     LoraAdapter.requireTogether(config.dimensions(), adapters);
     this.model = model;
     this.adapters = List.copyOf(adapters);
