@@ -6,6 +6,7 @@ import dev.eeve.adapter.LoraConfig;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.MachineLimits;
 import dev.eeve.kernels.WorkerPool;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import dev.eeve.training.EeveStage;
@@ -58,11 +59,19 @@ public final class TrainingStepMain {
     int steps = Integer.parseInt(args[4]);
     ObjectNode json = new ObjectMapper().createObjectNode();
     ElementType type = args.length == 6 ? ElementType.valueOf(args[5]) : ElementType.BF16;
-    TrainableParameters own = own(args[0], Parameters.of(config, type));
+    KeptTypes types = types(config, type);
+    TrainableParameters own = own(args[0], Parameters.of(config, types));
     json.put("stage", args[0]).put("layers", config.numHiddenLayers());
     json.put("type", type.name()).put("tokens", tokens).put("threads", threads);
-    run(json, own, type, config, tokens, threads, steps);
+    run(json, own, types, config, tokens, threads, steps);
     System.out.println(json);
+  }
+
+  /** Blocks are the body's alone, as beside {@code adapter: qlora}. */
+  private static KeptTypes types(PhiConfig config, ElementType type) {
+    return type.blocks().isPresent()
+        ? KeptTypes.of(config, ElementType.BF16).withLinears(config, type)
+        : KeptTypes.of(config, type);
   }
 
   private static TrainableParameters own(String stage, Parameters parameters) {
@@ -77,7 +86,7 @@ public final class TrainingStepMain {
   private static void run(
       ObjectNode json,
       TrainableParameters own,
-      ElementType type,
+      KeptTypes types,
       PhiConfig config,
       int tokens,
       int threads,
@@ -94,7 +103,7 @@ public final class TrainingStepMain {
     double loss = 0;
     long peak;
     TokenDataset data = sequence(config, tokens);
-    try (PhiModel model = PhiModel.random(config, type, 1, threads);
+    try (PhiModel model = PhiModel.random(config, types, 1, threads);
         Trainer trainer = Trainer.of(model, own, data, settings, RowSet.none(), threads)) {
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();

@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.adapter.LoraConfig;
+import dev.eeve.kernels.ElementType;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -9,10 +10,12 @@ import java.util.Optional;
 /** The keys of an adapter, as axolotl names them. */
 final class AdapterKeys {
   private static final String ADAPTER = "adapter";
+  private static final String BASE_DTYPE = "lora_base_dtype";
 
   /** Read where an adapter trains. */
   private static final List<String> SETTINGS =
       List.of(
+          BASE_DTYPE,
           "lora_r",
           "lora_alpha",
           "lora_dropout",
@@ -66,10 +69,7 @@ final class AdapterKeys {
     String otherwise = sixth && !s.isBlank(ADAPTER) ? "lora" : "none";
     String found = s.text(ADAPTER).orElse(otherwise).toLowerCase(Locale.ROOT);
     switch (found) {
-      case "lora" -> {}
-      case "qlora" ->
-          throw new IllegalArgumentException(
-              "adapter: qlora is not there yet, needed lora, which keeps the base's own type");
+      case "lora", "qlora" -> {}
       case "none" -> {
         refuseSettings(s);
         return Optional.empty();
@@ -93,6 +93,27 @@ final class AdapterKeys {
               + " or set adapter: none");
     }
     return Optional.of(config(s));
+  }
+
+  /** The blocks that the body's matrices are kept in: of 4 bits beside qlora, none beside lora. */
+  static Optional<ElementType> quantized(Settings s, Optional<LoraConfig> adapter) {
+    Optional<String> dtype = s.text(BASE_DTYPE).map(name -> name.toLowerCase(Locale.ROOT));
+    if (adapter.isEmpty()) {
+      return Optional.empty();
+    }
+    boolean qlora = s.text(ADAPTER).orElse("").equalsIgnoreCase("qlora");
+    if (dtype.isPresent() && !qlora) {
+      throw new IllegalArgumentException(
+          BASE_DTYPE + ": given without adapter: qlora, which quantizes the base; remove it");
+    }
+    if (!qlora) {
+      return Optional.empty();
+    }
+    return switch (dtype.orElse("q4_0")) {
+      case "q4_0" -> Optional.of(ElementType.Q4_0);
+      case "q8_0" -> Optional.of(ElementType.Q8_0);
+      default -> throw Settings.failure(BASE_DTYPE, dtype.get(), "q4_0 or q8_0");
+    };
   }
 
   private static void refuseSettings(Settings s) {

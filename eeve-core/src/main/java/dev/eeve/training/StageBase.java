@@ -5,6 +5,7 @@ import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
@@ -29,9 +30,9 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
       if (NormalFloatFolder.isIn(folder.get())
           && (plan.adapter().isEmpty() || plan.stage().isPresent())) {
         throw new IllegalArgumentException(
-            "base_model: %s holds NF4, needed adapter: lora without a stage beside it, or the"
-                + " unquantized model"
-                    .formatted(folder.get()));
+            ("base_model: %s holds NF4, needed adapter: lora without a stage beside it, or the"
+                    + " unquantized model")
+                .formatted(folder.get()));
       }
       List<ElementType> types = types(folder.get(), config).values().stream().distinct().toList();
       return new StageBase(folder, config, types.size() == 1 ? types.getFirst() : ElementType.F32);
@@ -49,8 +50,14 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
 
   PhiModel open(TrainingPlan plan, int threads) throws IOException {
     return folder.isPresent()
-        ? PhiModel.open(folder.get(), Optional.of(type), threads)
+        ? PhiModel.open(folder.get(), kept(plan), threads)
         : PhiModel.random(config, type, plan.config().seed(), threads);
+  }
+
+  /** How matrices are kept while this trains: the body's own ones quantized beside an adapter. */
+  KeptTypes kept(TrainingPlan plan) {
+    KeptTypes own = KeptTypes.of(config, type);
+    return plan.quantized().map(blocks -> own.withLinears(config, blocks)).orElse(own);
   }
 
   /** The types of the folder's tensors. */

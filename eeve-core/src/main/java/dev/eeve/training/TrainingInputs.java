@@ -50,7 +50,7 @@ record TrainingInputs(
               .formatted(old, config.vocabSize()));
     }
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
-    Parameters parameters = Parameters.of(config, base.type());
+    Parameters parameters = Parameters.of(config, base.kept(plan));
     TrainableParameters trainable = select(plan, parameters, old, fresh);
     int length = plan.config().sequenceLen();
     if (length > config.maxPositionEmbeddings()) {

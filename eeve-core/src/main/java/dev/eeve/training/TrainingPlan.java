@@ -26,6 +26,8 @@ import java.util.OptionalInt;
  * @param stage what trains, {@code stage}
  * @param adapter the adapter that trains instead of the stage's own rows, {@code adapter}; stage 6
  *     has one unless that is none
+ * @param quantized how the body's matrices are kept beside an adapter, {@code lora_base_dtype};
+ *     empty for the base's own type
  * @param firstOldToken whether a new token's label counts as its first old token, {@code
  *     new_token_loss: first_old_token}; else {@code new_ids}
  * @param loggingSteps updates between lines of metrics, {@code logging_steps}
@@ -49,6 +51,7 @@ public record TrainingPlan(
     List<String> unfrozenParameters,
     Optional<EeveStage> stage,
     Optional<LoraConfig> adapter,
+    Optional<ElementType> quantized,
     boolean firstOldToken,
     int loggingSteps,
     int evalSteps,
@@ -156,6 +159,7 @@ public record TrainingPlan(
             s.texts("unfrozen_parameters"),
             stage,
             adapter,
+            AdapterKeys.quantized(s, adapter),
             choice(s, "new_token_loss", "new_ids", List.of("new_ids", "first_old_token")) == 1,
             Math.max(1, s.count("logging_steps", 1)),
             Math.max(0, s.count("eval_steps", 0)),
@@ -192,6 +196,7 @@ public record TrainingPlan(
         unfrozenParameters,
         stage,
         adapter,
+        quantized,
         firstOldToken,
         loggingSteps,
         evalSteps,

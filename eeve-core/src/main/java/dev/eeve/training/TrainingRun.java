@@ -108,6 +108,7 @@ public final class TrainingRun {
         TrainingInputs inputs = TrainingInputs.read(plan, start);
         TrainingMemory.require(inputs.memory(plan, start, threads), plan.config());
         inputs.describeBias(plan).ifPresent(listener::message);
+        describeKept(plan, start).ifPresent(listener::message);
         try (PhiModel model = start.open(plan, threads)) {
           if (!runStage(plan, i, model, start, inputs, resumes, several, last)) {
             return false;
@@ -117,6 +118,22 @@ public final class TrainingRun {
       base = Optional.of(stageFolder);
     }
     return true;
+  }
+
+  /** What cannot be quantized beside qlora, in a sentence. */
+  private static Optional<String> describeKept(TrainingPlan plan, StageBase base) {
+    List<String> others =
+        base.kept(plan).matrices().entrySet().stream()
+            .filter(entry -> entry.getKey().startsWith("model.layers."))
+            .filter(entry -> plan.quantized().isPresent())
+            .filter(entry -> entry.getValue() != plan.quantized().get())
+            .map(Map.Entry::getKey)
+            .toList();
+    return others.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "%d matrices stay %s: their rows are no multiple of 32 elements; the first is %s"
+                .formatted(others.size(), base.type(), others.getFirst()));
   }
 
   private Path stageFolder(TrainingPlan plan) {

@@ -208,6 +208,33 @@ class LoraRunTest {
     assertTrue(Files.exists(folder.resolve("f32/adapter/adapter_model.safetensors")));
   }
 
+  /** Beside 4- and 8-bit weights; merged into the unquantized ones. */
+  @Test
+  void aQuantizedBaseTrainsAndResumesAndIsNeverMergedInto() throws IOException {
+    for (String dtype : List.of("q4_0", "q8_0")) {
+      Object[] keys = {
+        "adapter", "qlora", "lora_base_dtype", dtype, "stage", 6, "save_steps", 2,
+        "lora_modules_to_save", List.of("lm_head")
+      };
+      assertTrue(run(settings("whole" + dtype, keys), false, -1));
+      assertFalse(run(settings("cut" + dtype, keys), false, 3));
+      assertTrue(run(settings("cut" + dtype, keys), true, -1));
+      Path merged = folder.resolve("merged" + dtype);
+      AdapterMerge.write(BASE, folder.resolve("whole" + dtype + "/adapter"), merged, 1);
+      byte[] expected = bytes("merged" + dtype + "/model.safetensors");
+      assertArrayEquals(expected, bytes("whole" + dtype + "/model.safetensors"));
+      assertArrayEquals(expected, bytes("cut" + dtype + "/model.safetensors"));
+    }
+    assertFalse(
+        Arrays.equals(bytes("wholeq4_0/model.safetensors"), bytes("wholeq8_0/model.safetensors")));
+    TrainingForecast plain = TrainingForecast.of(TrainingPlan.parse(settings("x")), 2).getFirst();
+    TrainingForecast small =
+        TrainingForecast.of(TrainingPlan.parse(settings("x", "adapter", "qlora")), 2).getFirst();
+    assertTrue(small.memory().bytes() < plain.memory().bytes());
+    assertRefused("lora_base_dtype: given without", "lora_base_dtype", "q4_0");
+    assertRefused("lora_base_dtype: q5_0 found", "adapter", "qlora", "lora_base_dtype", "q5_0");
+  }
+
   private Optional<LoraConfig> adapter(Object... more) {
     return TrainingPlan.parse(settings("x", more)).getFirst().adapter();
   }

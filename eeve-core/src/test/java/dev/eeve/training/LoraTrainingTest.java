@@ -17,6 +17,7 @@ import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.Weights;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.model.PhiConfig;
+import dev.eeve.model.PhiConfigs;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -33,6 +34,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class LoraTrainingTest {
@@ -291,6 +293,45 @@ class LoraTrainingTest {
       assertNotEquals(loss, plain.forwardBackward(batch, 0.02f, 0.1, 78));
       assertEquals(plain.loss(batch), single.loss(batch));
       assertNotEquals(loss, plain.loss(batch), "measured without dropout");
+    }
+  }
+
+  /** The same bits as beside the fp32 values of the blocks: products widen them exactly. */
+  @ParameterizedTest
+  @EnumSource(names = {"Q8_0", "Q4_0", "F16", "BF16"})
+  void anyTypeOfBaseGivesTheGradientsOfItsValues(ElementType type) throws IOException {
+    PhiConfig config = PhiConfigs.small();
+    TrainingBatch batch = batch(20, 11);
+    try (PhiModel kept = PhiModel.random(config, type, 7, 2)) {
+      try (TrainingModel plain =
+          TrainingModel.of(kept, TrainableParameters.of(Parameters.of(kept)))) {
+        Map<String, ElementType> types = new LinkedHashMap<>();
+        Parameters.of(kept).names().forEach(name -> types.put(name, ElementType.F32));
+        Map<String, byte[]> files = Map.of("config.json", config.toJson());
+        TrainedModelFolder.write(
+            folder,
+            plain,
+            new TrainedModelFolder.Options(types, Rounding.NEAREST, 0, files));
+      }
+      try (PhiModel wide = PhiModel.open(folder, Optional.of(ElementType.F32), 1)) {
+        Map<String, float[]> expected = gradientsBeside(wide, batch);
+        gradientsBeside(kept, batch)
+            .forEach((name, found) -> assertArrayEquals(expected.get(name), found, name));
+      }
+    }
+  }
+
+  private Map<String, float[]> gradientsBeside(PhiModel base, TrainingBatch batch) {
+    TrainableParameters own = TrainableParameters.adapter(Parameters.of(base), config(0.1));
+    int rows = base.config().vocabSize();
+    int[] ids = Arrays.stream(batch.ids()).map(id -> id % rows).toArray();
+    int[] targets = Arrays.stream(batch.targets()).map(id -> id < 0 ? id : id % rows).toArray();
+    TrainingBatch fitting = new TrainingBatch(ids, targets, batch.documents());
+    try (TrainingModel model = TrainingModel.of(base, own, 3);
+        TrainingPass pass = new TrainingPass(model, pool, Blocking.defaults(), true, rows)) {
+      fillB(model);
+      pass.forwardBackward(fitting, 0.05f, 0, 2);
+      return gradients(model);
     }
   }
 
