@@ -70,11 +70,14 @@ class QuantizeCommandTest {
     assertEquals(
         4, Run.json("generate", "--model", nf4, "--prompt", "ab", "--max-new-tokens", "4",
             "--ignore-eos", "--json").get("tokens").size());
-    Object[] gguf = {"quantize", "--model", file, "--type", "nf4", "--output", nf4};
     assertEquals(0, Run.of("quantize", "--model", model, "--output", file, "--type", "f16").code());
-    assertTrue(refused(1, gguf).startsWith("--model: " + file + " is a file"));
-    Object[] start = {"quantize", "--model", model, "--output", nf4};
-    assertTrue(refused(2, start, "--type", "nf4", "--report").startsWith("--report: "));
+    String message =
+        Run.refusal(1, "quantize", "--model", file, "--type", "nf4", "--output", nf4);
+    assertTrue(message.startsWith("--model: " + file + " is a file"), message);
+    message =
+        Run.refusal(
+            2, "quantize", "--model", model, "--type", "nf4", "--output", nf4, "--report");
+    assertTrue(message.startsWith("--report: "), message);
   }
 
   @Test
