@@ -27,7 +27,7 @@ final class TrainingProducts {
                 own(bound, segment), bound.in, segment.weights(), bias(bound.layer, segment)));
       }
     }
-    Linear.forward(workers, products.toArray(Linear.Product[]::new));
+    Linear.forwardExact(workers, products.toArray(Linear.Product[]::new));
     int i = 0;
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
