@@ -36,7 +36,10 @@ final class QuantizeCommand extends BaseCommand {
   @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16; nf4.")
   private String type;
 
-  @Option(names = "--output", required = true, description = "The .gguf file to write; nf4: folder.")
+  @Option(
+      names = "--output",
+      required = true,
+      description = "The .gguf file to write; nf4: folder.")
   private Path file;
 
   @Option(

@@ -166,8 +166,7 @@ public final class NormalFloatFolder implements Checkpoint {
     return sizes;
   }
 
-  private static int block(TensorInfo info, JsonNode state, String key)
-      throws CheckpointException {
+  private static int block(TensorInfo info, JsonNode state, String key) throws CheckpointException {
     JsonNode block = state.path(key);
     if (!block.isInt() || Integer.bitCount(block.intValue()) != 1 || block.intValue() < 32) {
       throw info.failure(key + ": needed a power of two from 32 on");
@@ -233,8 +232,7 @@ public final class NormalFloatFolder implements Checkpoint {
         || byteOffset > tensor.byteSize() - out.byteSize()) {
       throw new IllegalArgumentException(
           "byteOffset: %d and %d bytes, tensor %s has %d in elements of %d"
-              .formatted(
-                  byteOffset, out.byteSize(), tensor.name(), tensor.byteSize(), size));
+              .formatted(byteOffset, out.byteSize(), tensor.name(), tensor.byteSize(), size));
     }
     long count = out.byteSize() / size;
     for (long done = 0; done < count; done += STRIP) {

@@ -132,8 +132,8 @@ public final class PhiModel implements AutoCloseable {
   }
 
   /**
-   * A model of random weights, as {@link #random(PhiConfig, ElementType, long, int)}, whose matrices
-   * are kept in different types.
+   * A model of random weights, as {@link #random(PhiConfig, ElementType, long, int)}, whose
+   * matrices are kept in different types.
    *
    * @param config the shape
    * @param types how to keep each matrix

@@ -68,8 +68,7 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
   private static Map<String, ElementType> types(Path folder, PhiConfig config) throws IOException {
     Map<String, ElementType> types = new LinkedHashMap<>();
     try (Checkpoint files = Checkpoint.open(folder)) {
-      for (ResolvedTensor tensor :
-          PhiTensorNames.resolve(files, config.dimensions()).values()) {
+      for (ResolvedTensor tensor : PhiTensorNames.resolve(files, config.dimensions()).values()) {
         types.put(tensor.name(), ElementType.valueOf(tensor.source().dtype().name()));
       }
     }

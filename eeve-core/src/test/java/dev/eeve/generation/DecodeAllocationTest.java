@@ -41,8 +41,7 @@ class DecodeAllocationTest {
                 PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1),
                 Optional.of(ByteTokenizer.make()),
                 LoadOptions.defaults().withThreads(1))) {
-      LoraAdapter adapter =
-          RandomAdapter.of(arena, model.phi().config().dimensions(), lora, 1);
+      LoraAdapter adapter = RandomAdapter.of(arena, model.phi().config().dimensions(), lora, 1);
       for (GenerationConfig config : new GenerationConfig[] {greedy, sampled}) {
         assertAllocatesLittle(model, config);
         assertAllocatesLittle(model.withAdapters(adapter, adapter), config);

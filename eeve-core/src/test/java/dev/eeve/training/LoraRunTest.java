@@ -213,8 +213,16 @@ class LoraRunTest {
   void aQuantizedBaseTrainsAndResumesAndIsNeverMergedInto() throws IOException {
     for (String dtype : List.of("q4_0", "q8_0")) {
       Object[] keys = {
-        "adapter", "qlora", "lora_base_dtype", dtype, "stage", 6, "save_steps", 2,
-        "lora_modules_to_save", List.of("lm_head")
+        "adapter",
+        "qlora",
+        "lora_base_dtype",
+        dtype,
+        "stage",
+        6,
+        "save_steps",
+        2,
+        "lora_modules_to_save",
+        List.of("lm_head")
       };
       assertTrue(run(settings("whole" + dtype, keys), false, -1));
       assertFalse(run(settings("cut" + dtype, keys), false, 3));

@@ -309,9 +309,7 @@ class LoraTrainingTest {
         Parameters.of(kept).names().forEach(name -> types.put(name, ElementType.F32));
         Map<String, byte[]> files = Map.of("config.json", config.toJson());
         TrainedModelFolder.write(
-            folder,
-            plain,
-            new TrainedModelFolder.Options(types, Rounding.NEAREST, 0, files));
+            folder, plain, new TrainedModelFolder.Options(types, Rounding.NEAREST, 0, files));
       }
       try (PhiModel wide = PhiModel.open(folder, Optional.of(ElementType.F32), 1)) {
         Map<String, float[]> expected = gradientsBeside(wide, batch);
