@@ -130,9 +130,11 @@ final class RecipeReport {
     }
     head(kept(cells, empty));
     table.forEach(line -> row(kept(line, empty)));
-    String picture = String.valueOf(settings.get("picture"));
-    ReportPicture.draw(page.resolveSibling(picture), rows, texts);
-    text.append("\n![bits per byte at each point](").append(picture).append(")\n");
+    if (settings.get("picture") != null) {
+      String picture = settings.get("picture").toString();
+      ReportPicture.draw(page.resolveSibling(picture), rows, texts);
+      text.append("\n![bits per byte at each point](").append(picture).append(")\n");
+    }
   }
 
   private static List<String> kept(List<String> cells, boolean[] empty) {

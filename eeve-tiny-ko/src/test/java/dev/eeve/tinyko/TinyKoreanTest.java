@@ -34,7 +34,8 @@ class TinyKoreanTest {
         long syllables = text.text().codePoints().filter(c -> c >= 0xAC00 && c <= 0xD7A3).count();
         assertTrue(syllables >= 20, text::text);
         assertFalse(text.text().contains("\uFFFD"), text::text);
-        assertTrue(Stream.of(text.text().strip().split("\\s+")).distinct().count() >= 6, text::text);
+        assertTrue(
+            Stream.of(text.text().strip().split("\\s+")).distinct().count() >= 6, text::text);
         first = first == null ? text.text() : first;
         assertEquals(first, text.text());
       }
