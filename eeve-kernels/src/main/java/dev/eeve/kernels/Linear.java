@@ -282,12 +282,15 @@ public final class Linear {
         for (int r = 0; r < in.rows(); r++) {
           int y = r * Weights.PANEL_ROWS;
           int from = scales ? starts[i] + r * in.columns() : in.index(r);
-          if (Simd.VECTOR) {
+          if (Simd.VECTOR && !weight.type().isBlocks()) {
             int last = panels - 1; // a single panel is met twice, the second time for nothing
             VectorProduct.addFeatures(
                 sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
           } else {
-            ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
+            for (int p = 0; p < panels; p++) {
+              ScalarProduct.addFeatures(
+                  sums, p * size + y, x, from, weight, panel + p, k, to, line);
+            }
           }
         }
       }

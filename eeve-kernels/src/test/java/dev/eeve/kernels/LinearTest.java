@@ -35,7 +35,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void everyOutputIsTheDocumentedChainOfFusedMultiplyAdds(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
@@ -59,7 +59,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void theScalarTwinGivesTheSameBits(ElementType type) {
     try (Arena arena = Arena.ofShared()) {
       for (int k : SIZES) {
@@ -168,7 +168,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void aViewThatStartsInsideAGroupGivesItsRows(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
