@@ -1,5 +1,7 @@
 package dev.eeve.training;
 
+import java.util.List;
+
 /** One decoder layer, its fields named as {@link dev.eeve.model.PhiLayer}'s. */
 record TrainedLayer(
     TrainedNorm inputLayernorm,
@@ -11,6 +13,10 @@ record TrainedLayer(
     TrainedLinear fc2) {
   boolean trains() {
     return inputLayernorm.trains() || attentionTrains() || dense.trains() || mlpTrains();
+  }
+
+  List<TrainedLinear> linears() {
+    return List.of(qProj, kProj, vProj, dense, fc1, fc2);
   }
 
   boolean attentionTrains() {

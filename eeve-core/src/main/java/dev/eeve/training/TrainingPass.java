@@ -54,6 +54,7 @@ public final class TrainingPass implements AutoCloseable {
    */
   public double loss(TrainingBatch batch) {
     TrainingActivations s = activations(batch);
+    s.updates.beginWithoutDropout();
     TrainingForward.forward(workers, model, s, batch, ResidualDropout.OFF);
     return head.forward(workers, s.x, batch.targets());
   }
@@ -73,6 +74,7 @@ public final class TrainingPass implements AutoCloseable {
       TrainingBatch batch, float lossScale, double dropout, long dropoutSeed) {
     ResidualDropout drop = new ResidualDropout(dropout, dropoutSeed);
     TrainingActivations s = activations(batch);
+    s.updates.begin(dropoutSeed);
     TrainingForward.forward(workers, model, s, batch, drop);
     boolean body = model.lowestLayer() < model.layers().size() || model.finalLayernorm().trains();
     double loss = head.forwardBackward(workers, s.dx, body, s.x, batch.targets(), lossScale);
@@ -108,7 +110,12 @@ public final class TrainingPass implements AutoCloseable {
     free();
     activations =
         new TrainingActivations(
-            model.base().config(), rows, longest, model.lowestLayer(), checkpointing);
+            model.base().config(),
+            model.trainable().adapter(),
+            rows,
+            longest,
+            model.lowestLayer(),
+            checkpointing);
   }
 
   private void free() {

@@ -58,7 +58,7 @@ class TinyKoreanTest {
       assertTrue(Files.size(files.model()) <= 9_000_000);
       long parameters = model.phi().config().parameterCount();
       assertTrue(parameters >= 6_000_000 && parameters <= 8_000_000, () -> "" + parameters);
-      assertEquals(1.2f, model.generationConfig().repetitionPenalty());
+      assertEquals(1.9f, model.generationConfig().repetitionPenalty());
     }
   }
 
