@@ -17,8 +17,10 @@ import java.nio.ByteOrder;
  * code · code, scale · scale, sum)}; the sum of a block is an exact integer.
  */
 final class BlockProduct {
-  /** Blocks copied at once. */
-  private static final int STRIP = 2;
+  /** Blocks copied at once: so few that the next copy begins while these are computed. */
+  private static final int BYTE_STRIP = 2;
+
+  private static final int NIBBLE_STRIP = 1;
 
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int GROUP = Weights.GROUP_ROWS;
@@ -71,9 +73,9 @@ final class BlockProduct {
   private static void addBytes(
       float[] sums, FloatMatrix in, Weights weight, int panel, Scratch scratch) {
     int bytes = BlockLayout.bytes(ElementType.Q8_0);
-    byte[] lines = scratch.bytes(STRIP * bytes);
-    for (int k = 0; k < in.columns(); k += STRIP * BLOCK) {
-      int blocks = Math.min(STRIP, (in.columns() - k) / BLOCK);
+    byte[] lines = scratch.bytes(BYTE_STRIP * bytes);
+    for (int k = 0; k < in.columns(); k += BYTE_STRIP * BLOCK) {
+      int blocks = Math.min(BYTE_STRIP, (in.columns() - k) / BLOCK);
       long at = weight.block(panel, k);
       MemorySegment.copy(weight.memory, JAVA_BYTE, at, lines, 0, blocks * bytes);
       for (int r = 0; r < in.rows(); r++) {
@@ -93,11 +95,11 @@ final class BlockProduct {
       int slot,
       Scratch scratch) {
     int shorts = BlockLayout.bytes(ElementType.Q4_0) / Short.BYTES;
-    short[] lines = scratch.shorts(Scratch.Use.LINES, STRIP * shorts);
-    short[] room = scratch.shorts(Scratch.Use.SUMS, STRIP * VectorNibbles.ROWS);
+    short[] lines = scratch.shorts(Scratch.Use.LINES, NIBBLE_STRIP * shorts);
+    short[] room = scratch.shorts(Scratch.Use.SUMS, NIBBLE_STRIP * VectorNibbles.ROWS);
     int all = in.columns() / BLOCK;
-    for (int b = 0; b < all; b += STRIP) {
-      int blocks = Math.min(STRIP, all - b);
+    for (int b = 0; b < all; b += NIBBLE_STRIP) {
+      int blocks = Math.min(NIBBLE_STRIP, all - b);
       long at = weight.block(panel, b * BLOCK);
       MemorySegment.copy(weight.memory, SHORT, at, lines, 0, blocks * shorts);
       for (int r = 0; r < in.rows(); r++) {
