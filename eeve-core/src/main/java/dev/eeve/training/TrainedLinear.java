@@ -1,5 +1,6 @@
 package dev.eeve.training;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -13,6 +14,14 @@ record TrainedLinear(List<RowSegment> weight, float[] bias, List<TrainedVector> 
   TrainedLinear {
     weight = List.copyOf(weight);
     trainedBias = List.copyOf(trainedBias);
+  }
+
+  /** All rows that train. */
+  List<TrainedRows> trained() {
+    List<TrainedRows> all = new ArrayList<>();
+    weight.forEach(segment -> segment.trained().ifPresent(all::add));
+    all.addAll(trainedBias);
+    return all;
   }
 
   boolean weightTrains() {

@@ -122,10 +122,19 @@ public final class TrainingModel implements AutoCloseable {
 
   /** Sets every gradient to zero. */
   public void zeroGradients() {
+    zeroVectorGradients();
     for (TrainedRows rows : trained) {
-      switch (rows) {
-        case TrainedMatrix matrix -> matrix.gradient().fillWithZeros();
-        case TrainedVector vector -> Arrays.fill(vector.gradient(), 0f);
+      if (rows instanceof TrainedMatrix matrix) {
+        matrix.gradient().fillWithZeros();
+      }
+    }
+  }
+
+  /** Enough before a pass that overwrites the gradients of matrices. */
+  void zeroVectorGradients() {
+    for (TrainedRows rows : trained) {
+      if (rows instanceof TrainedVector vector) {
+        Arrays.fill(vector.gradient(), 0f);
       }
     }
   }

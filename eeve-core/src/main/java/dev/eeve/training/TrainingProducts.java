@@ -50,8 +50,8 @@ final class TrainingProducts {
     Linear.backwardInput(workers, dIn, parts.toArray(Linear.InputGradient[]::new));
   }
 
-  /** Adds to the gradients of the rows that train; {@code out} holds dOut. */
-  static void backwardWeight(Workers workers, Bound... layers) {
+  /** Gradients of the rows that train; {@code out} holds dOut. */
+  static void backwardWeight(Workers workers, boolean overwrites, Bound... layers) {
     List<Linear.WeightGradient> parts = new ArrayList<>();
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
@@ -61,7 +61,7 @@ final class TrainingProducts {
                 rows ->
                     parts.add(
                         new Linear.WeightGradient(
-                            rows.gradient(), filled(bound, segment), bound.in)));
+                            rows.gradient(), filled(bound, segment), bound.in, overwrites)));
       }
       for (TrainedVector vector : bound.layer.trainedBias()) {
         Linear.backwardBias(workers, vector.gradient(), bound.out, vector.firstRow());

@@ -12,6 +12,8 @@ final class PackRowsJob extends Job {
   private int count;
   private int tiles;
   private int depth;
+  private int from;
+  private int to;
 
   /** Makes room for {@code count} matrices; {@link #set} gives them. */
   void begin(int count) {
@@ -28,13 +30,20 @@ final class PackRowsJob extends Job {
 
   /** Packs all matrices, which have equally many rows, in blocks of {@code depth} columns. */
   void pack(Workers workers, int depth) {
+    pack(workers, depth, 0, Integer.MAX_VALUE);
+  }
+
+  /** Packs columns {@code from … to} alone; blocks start at the first of them. */
+  void pack(Workers workers, int depth, int from, int to) {
     this.depth = depth;
+    this.from = from;
+    this.to = to;
     tiles = (matrices[0].rows() + VectorTile.ROWS - 1) / VectorTile.ROWS;
     int size = 0;
     for (int i = 0; i < count; i++) {
       starts[i] = shared(i) ? starts[i - 1] : size;
       if (!shared(i)) {
-        int floats = Math.multiplyExact(tiles * VectorTile.ROWS, matrices[i].columns());
+        int floats = Math.multiplyExact(tiles * VectorTile.ROWS, columns(i));
         size = Math.addExact(size, floats);
       }
     }
@@ -45,6 +54,10 @@ final class PackRowsJob extends Job {
     for (int i = 0; i < count; i++) {
       matrices[i] = null;
     }
+  }
+
+  private int columns(int i) {
+    return Math.min(to, matrices[i].columns()) - from;
   }
 
   private boolean shared(int i) {
@@ -58,18 +71,21 @@ final class PackRowsJob extends Job {
     }
     FloatMatrix matrix = matrices[unit / tiles];
     int first = unit % tiles * VectorTile.ROWS;
-    for (int k = 0; k < matrix.columns(); k += depth) {
-      int features = Math.min(depth, matrix.columns() - k);
+    int columns = columns(unit / tiles);
+    for (int k = 0; k < columns; k += depth) {
+      int features = Math.min(depth, columns - k);
       int at = index(unit / tiles, k, first, features);
+      int column = from + k;
       if (first + VectorTile.ROWS <= matrix.rows()) {
-        packTile(matrix.data(), matrix.index(first) + k, matrix.columns(), features, buffer, at);
+        packTile(
+            matrix.data(), matrix.index(first) + column, matrix.columns(), features, buffer, at);
         continue;
       }
       for (int r = 0; r < VectorTile.ROWS; r++) {
         boolean exists = first + r < matrix.rows();
-        int from = exists ? matrix.index(first + r) + k : 0;
+        int x = exists ? matrix.index(first + r) + column : 0;
         for (int f = 0; f < features; f++) {
-          buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[from + f] : 0f;
+          buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[x + f] : 0f;
         }
       }
     }
@@ -86,7 +102,7 @@ final class PackRowsJob extends Job {
     }
   }
 
-  /** Where the tile of row {@code first} starts for a block of columns from {@code k} on. */
+  /** Where the tile of row {@code first} starts for a block from packed column {@code k} on. */
   int index(int matrix, int k, int first, int features) {
     return starts[matrix] + k * tiles * VectorTile.ROWS + first * features;
   }
