@@ -10,7 +10,7 @@ interface GradientFlow {
   /** Begins anew and leaves the gradients there. */
   GradientFlow STARTS = of(true);
 
-  /** Whether gradients of matrices are overwritten; those of vectors are always added to. */
+  /** Whether gradients of the model's matrices are overwritten; all others are added to. */
   boolean overwrites();
 
   /**
