@@ -62,12 +62,7 @@ public final class Linear {
     boolean single = rows < PACKED_FROM && (!Simd.VECTOR || job.scaleInputs());
     job.packed = null;
     if (Simd.VECTOR && !single) {
-      job.packed = workers.packRowsJob;
-      job.packed.begin(products.length);
-      for (int i = 0; i < products.length; i++) {
-        job.packed.set(i, products[i].in);
-      }
-      job.packed.pack(workers, job.depth);
+      job.pack(workers);
     }
     job.group = job.packed != null ? workers.group(panels) : Simd.VECTOR ? VectorProduct.PANELS : 1;
     int units = 0;
@@ -193,6 +188,12 @@ public final class Linear {
     private int depth;
     private int group;
 
+    /** Whether tiles read weights as they are stored, without a widened block between. */
+    private boolean direct;
+
+    /** Makes sure that reading ahead is not left out: nobody reads it. */
+    private int readAhead;
+
     /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
     private float[] scaled = {};
 
@@ -225,6 +226,24 @@ public final class Linear {
         }
       }
       return fits;
+    }
+
+    /** Packs the inputs; those of F16 weights scaled, unless a value is too large for it. */
+    private void pack(Workers workers) {
+      packed = workers.packRowsJob;
+      direct = VectorStoredTile.FITS;
+      if (!packInputs(workers)) {
+        direct = false;
+        packInputs(workers);
+      }
+    }
+
+    private boolean packInputs(Workers workers) {
+      packed.begin(products.length);
+      for (int i = 0; i < products.length; i++) {
+        packed.set(i, products[i].in, direct && products[i].weight.type() == ElementType.F16);
+      }
+      return packed.pack(workers, depth);
     }
 
     /** Units of a product. */
@@ -302,12 +321,15 @@ public final class Linear {
         for (int r = 0; r < in.rows(); r++) {
           int y = r * Weights.PANEL_ROWS;
           int from = scales ? starts[i] + r * in.columns() : in.index(r);
-          if (Simd.VECTOR) {
+          if (Simd.VECTOR && !weight.type().isBlocks()) {
             int last = panels - 1; // a single panel is met twice, the second time for nothing
             VectorProduct.addFeatures(
                 sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
           } else {
-            ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
+            for (int p = 0; p < panels; p++) {
+              ScalarProduct.addFeatures(
+                  sums, p * size + y, x, from, weight, panel + p, k, to, line);
+            }
           }
         }
       }
@@ -323,20 +345,23 @@ public final class Linear {
         int panels,
         Scratch scratch) {
       int columns = product.in.columns();
-      MemorySegment blocks =
-          scratch.segment(Scratch.Use.WEIGHTS, 4L * group * depth * Weights.PANEL_ROWS);
       for (int k = 0; k < columns; k += depth) {
         int features = Math.min(depth, columns - k);
-        long block = 4L * features * Weights.PANEL_ROWS;
-        VectorWidening.widen(product.weight, firstPanel, panels, k, k + features, blocks, scratch);
+        MemorySegment blocks = null;
+        if (!direct) {
+          blocks = scratch.segment(Scratch.Use.WEIGHTS, 4L * group * depth * Weights.PANEL_ROWS);
+          VectorWidening.widen(
+              product.weight, firstPanel, panels, k, k + features, blocks, scratch);
+        }
         for (int row = 0; row < product.in.rows(); row += VectorTile.ROWS) {
           int in = packed.index(i, k, row, features);
           int count = Math.min(VectorTile.ROWS, product.in.rows() - row);
           for (int p = 0; p < panels; p++) {
             int out = p * size + row * Weights.PANEL_ROWS;
-            for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
-              long from = p * block + 4L * c * features;
-              VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
+            if (direct) {
+              addStored(sums, out, in, product.weight, firstPanel, p, k, features, row, count);
+            } else {
+              addWidened(sums, out, in, blocks, p, features, count);
             }
           }
           if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
@@ -345,6 +370,34 @@ public final class Linear {
             }
           }
         }
+      }
+    }
+
+    /** Before the first tile, lines are read ahead: a tile alone waits for each of them. */
+    private void addStored(
+        float[] sums,
+        int out,
+        int in,
+        Weights weight,
+        int firstPanel,
+        int p,
+        int k,
+        int features,
+        int row,
+        int count) {
+      int panel = firstPanel + p;
+      if (row == 0 && (p == 0 || !weight.sharesLine(panel - 1))) {
+        readAhead += VectorStoredTile.readAhead(weight, panel, k, features);
+      }
+      VectorStoredTile.add(sums, out, packed.buffer, in, weight, panel, k, features, count);
+    }
+
+    private void addWidened(
+        float[] sums, int out, int in, MemorySegment blocks, int p, int features, int count) {
+      long block = 4L * p * features * Weights.PANEL_ROWS;
+      for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
+        long from = block + 4L * c * features;
+        VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
       }
     }
 

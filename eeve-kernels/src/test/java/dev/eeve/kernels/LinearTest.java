@@ -35,7 +35,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void everyOutputIsTheDocumentedChainOfFusedMultiplyAdds(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
@@ -59,7 +59,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void theScalarTwinGivesTheSameBits(ElementType type) {
     try (Arena arena = Arena.ofShared()) {
       for (int k : SIZES) {
@@ -157,18 +157,20 @@ class LinearTest {
       Weights weights = RandomData.weights(arena, ElementType.F16, 70, 33, values);
       float[] bias = random.floats(70, ElementType.F32);
       for (float large : new float[] {65535.996f, 65536f, -1e30f, Float.MIN_VALUE}) {
-        FloatMatrix in = random.matrix(1, 33);
-        in.data()[in.index(0)] = large;
-        in.data()[in.index(0) + 32] = large;
-        Canary out = new Canary(1, 70);
-        Linear.forward(workers, new Linear.Product(out.matrix, in, weights, bias));
-        assertArrayEquals(reference(in, values, bias), out.values(), "input " + large);
+        for (int rows : new int[] {1, 2, 5, 30}) {
+          FloatMatrix in = random.matrix(rows, 33);
+          in.data()[in.index(rows - 1)] = large;
+          in.data()[in.index(rows - 1) + 32] = large;
+          Canary out = new Canary(rows, 70);
+          Linear.forward(workers, new Linear.Product(out.matrix, in, weights, bias));
+          assertArrayEquals(reference(in, values, bias), out.values(), rows + " rows, " + large);
+        }
       }
     }
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void aViewThatStartsInsideAGroupGivesItsRows(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
