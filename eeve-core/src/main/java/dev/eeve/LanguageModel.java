@@ -86,7 +86,7 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Opens a Hugging Face model folder or a GGUF file. Without a tokenizer the model works with
-   * token ids; a folder's generation_config.json is honoured where there is one.
+   * token ids; a generation_config.json in the folder, or beside the file, is honoured.
    *
    * @param path the folder or file
    * @param options type of the weights, threads, block sizes

@@ -18,7 +18,9 @@ import picocli.CommandLine.Option;
 /** {@code eeve generate}. */
 @Command(name = "generate", description = "Continue a text.", mixinStandardHelpOptions = true)
 final class GenerateCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @ArgGroup(multiplicity = "1")
@@ -104,7 +106,6 @@ final class GenerateCommand extends BaseCommand {
     if (given != null && around != PromptTemplate.NONE) {
       throw new UsageException("--template: goes with text, not with --prompt-tokens");
     }
-    required(model);
     refuseWhatIsNotThereYet();
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);

@@ -1,5 +1,6 @@
 package dev.eeve.training;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -19,6 +20,15 @@ record TrainedLinear(
   TrainedLinear {
     weight = List.copyOf(weight);
     trainedBias = List.copyOf(trainedBias);
+  }
+
+  /** All rows that train. */
+  List<TrainedRows> trained() {
+    List<TrainedRows> all = new ArrayList<>();
+    weight.forEach(segment -> segment.trained().ifPresent(all::add));
+    all.addAll(trainedBias);
+    update.ifPresent(low -> all.addAll(List.of(low.a(), low.b())));
+    return all;
   }
 
   boolean weightTrains() {

@@ -234,12 +234,13 @@ public final class Trainer implements AutoCloseable {
           "step %d: no token to predict in sequences %s; check their labels"
               .formatted(number, named(sequences)));
     }
-    model.zeroGradients();
+    model.zeroAddedGradients();
     double dropout = config.residDropout().orElse(model.base().config().residPdrop());
     double sum = 0;
     for (int i = 0; i < batches.size(); i++) {
       long seed = RandomNumbers.mix(config.seed(), DROPOUT, number, i);
-      sum += pass.forwardBackward(batches.get(i), 1f / targets, dropout, seed);
+      GradientFlow flow = i == 0 ? GradientFlow.STARTS : GradientFlow.ADDS;
+      sum += pass.forwardBackward(batches.get(i), 1f / targets, dropout, seed, flow);
     }
     double loss = sum / targets;
     if (!Double.isFinite(loss)) {

@@ -20,6 +20,9 @@ public final class TrainingMemory {
   /** Rows of a packed block are rounded up to at most this many. */
   private static final int MAX_TILE_ROWS = 16;
 
+  /** Features that a backward product packs at once. */
+  private static final long PACKED_FEATURES = 2560;
+
   private TrainingMemory() {}
 
   /**
@@ -107,7 +110,7 @@ public final class TrainingMemory {
     items.add(new MemoryPlan.Item("keys_and_values", cache, true));
     long logits = HeadLoss.byteSize(batch.rows(), config.hiddenSize(), lossRows);
     items.add(new MemoryPlan.Item("logits", logits, false));
-    long scratch = scratch(config, trainable, batch, lowest, lossRows, threads);
+    long scratch = scratch(config, trainable, batch, lowest, threads);
     items.add(new MemoryPlan.Item("scratch", scratch, false));
     items.add(new MemoryPlan.Item("data", dataBytes, false));
     items.add(new MemoryPlan.Item("jvm", JVM_BYTES, true));
@@ -137,29 +140,23 @@ public final class TrainingMemory {
 
   /** Inputs packed for tiles, each kind at its largest, and every thread's own buffers. */
   private static long scratch(
-      PhiConfig config,
-      TrainableParameters trainable,
-      Batch batch,
-      int lowest,
-      int lossRows,
-      int threads) {
+      PhiConfig config, TrainableParameters trainable, Batch batch, int lowest, int threads) {
     long rows = batch.rows() + (long) MAX_TILE_ROWS;
     long head = HeadLoss.rows(batch.rows()) + (long) MAX_TILE_ROWS;
     long hidden = config.hiddenSize();
     long intermediate = config.intermediateSize();
-    long keyValue = (long) config.numKeyValueHeads() * config.headDim();
     boolean backward = lowest < config.numHiddenLayers();
     long floats = Math.max(rows * (hidden + intermediate), head * hidden);
     if (backward) {
-      long outputs = hidden + 2 * keyValue + intermediate;
-      floats = Math.max(floats, Math.max(rows * outputs, head * lossRows)); // one packing at a time
+      floats = Math.max(floats, rows * PACKED_FEATURES); // one packing at a time
     }
     boolean body =
         trainable.adapter().isPresent()
             || trainable.trained().keySet().stream()
                 .anyMatch(name -> name.startsWith("model.layers."));
     boolean headTrains = !trainable.rows("lm_head.weight").isEmpty();
-    floats += body ? rows * intermediate : headTrains ? head * hidden : 0;
+    long packed = Math.min(PACKED_FEATURES, Math.max(hidden, intermediate));
+    floats += body || headTrains ? rows * packed : 0;
     long panels = 4 * Weights.PANEL_ROWS;
     long width = config.headDim() + 2L * MAX_TILE_ROWS;
     long attention = backward ? 7 * (batch.longest() + 2L * MAX_TILE_ROWS) * width : 0;

@@ -204,11 +204,22 @@ public final class TrainingModel implements AutoCloseable {
 
   /** Sets every gradient to zero. */
   public void zeroGradients() {
+    trained.forEach(TrainingModel::zeroGradient);
+  }
+
+  /** Enough before a pass that overwrites the gradients of the model's matrices. */
+  void zeroAddedGradients() {
     for (TrainedRows rows : trained) {
-      switch (rows) {
-        case TrainedMatrix matrix -> matrix.gradient().fillWithZeros();
-        case TrainedVector vector -> Arrays.fill(vector.gradient(), 0f);
+      if (rows instanceof TrainedVector || !trainable.trained().containsKey(rows.name())) {
+        zeroGradient(rows);
       }
+    }
+  }
+
+  private static void zeroGradient(TrainedRows rows) {
+    switch (rows) {
+      case TrainedMatrix matrix -> matrix.gradient().fillWithZeros();
+      case TrainedVector vector -> Arrays.fill(vector.gradient(), 0f);
     }
   }
 

@@ -60,8 +60,11 @@ final class TrainingProducts {
     }
   }
 
-  /** Adds to the gradients of the rows that train and of updates; {@code out} holds dOut. */
-  static void backwardWeight(Workers workers, UpdateRoom room, Bound... layers) {
+  /**
+   * Gradients of the rows that train, and of updates, which are added to; {@code out} holds dOut.
+   */
+  static void backwardWeight(
+      Workers workers, UpdateRoom room, boolean overwrites, Bound... layers) {
     List<Linear.WeightGradient> parts = new ArrayList<>();
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
@@ -71,7 +74,7 @@ final class TrainingProducts {
                 rows ->
                     parts.add(
                         new Linear.WeightGradient(
-                            rows.gradient(), filled(bound, segment), bound.in)));
+                            rows.gradient(), filled(bound, segment), bound.in, overwrites)));
       }
       for (TrainedVector vector : bound.layer.trainedBias()) {
         Linear.backwardBias(workers, vector.gradient(), bound.out, vector.firstRow());

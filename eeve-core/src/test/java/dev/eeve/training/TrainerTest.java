@@ -279,7 +279,8 @@ class TrainerTest {
       List<FloatMatrix> below = List.of(s.dq, s.dk, s.dv, s.df);
       below.forEach(matrix -> Arrays.fill(matrix.data(), Float.NaN));
       Arrays.fill(s.dx.data(), 1f);
-      PhiBackward.backward(workers, training, s, batch, ResidualDropout.OFF, false);
+      PhiBackward.backward(
+          workers, training, s, batch, ResidualDropout.OFF, false, GradientFlow.ADDS);
       for (FloatMatrix matrix : below) {
         for (float value : matrix.data()) {
           assertTrue(Float.isNaN(value), "written, though nothing below fc2 trains");

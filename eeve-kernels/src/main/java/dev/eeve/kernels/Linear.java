@@ -105,11 +105,13 @@ public final class Linear {
   /**
    * One product of a backward pass towards the weights.
    *
-   * @param dWeight (N, K), F32, added to: the rows that train and no others
+   * @param dWeight (N, K), F32: the rows that train and no others
    * @param dOut (R, N), read
    * @param in (R, K), read
+   * @param overwrites whether {@code dWeight} is overwritten; else it is added to
    */
-  public record WeightGradient(Weights dWeight, FloatMatrix dOut, FloatMatrix in) {
+  public record WeightGradient(
+      Weights dWeight, FloatMatrix dOut, FloatMatrix in, boolean overwrites) {
     /** Checks the shapes and the type. */
     public WeightGradient {
       dOut.require("dOut", in.rows(), dWeight.rows());
@@ -119,13 +121,25 @@ public final class Linear {
             "dWeight: " + dWeight.type() + ", needed " + ElementType.F32);
       }
     }
+
+    /**
+     * A product that is added to what is there.
+     *
+     * @param dWeight (N, K), F32, added to
+     * @param dOut (R, N), read
+     * @param in (R, K), read
+     */
+    public WeightGradient(Weights dWeight, FloatMatrix dOut, FloatMatrix in) {
+      this(dWeight, dOut, in, false);
+    }
   }
 
   /**
-   * {@code dW += dOutᵀ · in} for each part; neighbours with the same {@code in} share its packing.
+   * {@code dW += dOutᵀ · in} for each part, or {@code dW = dOutᵀ · in}; neighbours with the same
+   * {@code in} share its packing.
    *
-   * <p>Each element is a chain of fused multiply-adds in fp32 that starts at what is there and goes
-   * through the token rows in order.
+   * <p>Each element is a chain of fused multiply-adds in fp32 that starts at what is there, or at
+   * 0, and goes through the token rows in order.
    *
    * @param workers the caller's threads
    * @param parts what to compute; all with the same number of token rows
@@ -136,6 +150,12 @@ public final class Linear {
     }
     if (parts.length > 0 && parts[0].in.rows() > 0) {
       workers.linearWeightJob.run(workers, parts);
+      return;
+    }
+    for (WeightGradient part : parts) {
+      if (part.overwrites) {
+        part.dWeight.fillWithZeros();
+      }
     }
   }
 
