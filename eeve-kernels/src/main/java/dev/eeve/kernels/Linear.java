@@ -8,11 +8,11 @@ import java.lang.foreign.MemorySegment;
  * the same order, so they give the same bits.
  */
 public final class Linear {
-  /** From this many rows on, widening a panel once pays for itself. */
+  /** From this many rows on, preparing a block once for all of them pays for itself. */
   static final int PACKED_FROM = 4;
 
-  /** Features per step where several single rows share a panel: it stays in the second cache. */
-  private static final int SHARED_DEPTH = 2048;
+  /** Up to this many rows, widening weights in registers is faster than doing it beforehand. */
+  static final int FEW_ROWS = 32;
 
   private Linear() {}
 
@@ -59,9 +59,13 @@ public final class Linear {
     ForwardJob job = workers.linearJob;
     job.products = products;
     job.depth = workers.blocking().depth();
-    boolean single = rows < PACKED_FROM && (!Simd.VECTOR || job.scaleInputs());
     job.packed = null;
-    if (Simd.VECTOR && !single) {
+    job.few = null;
+    if (Simd.VECTOR && rows > 1 && rows <= FEW_ROWS) {
+      job.few = workers.packFewRowsJob.pack(workers, products) ? workers.packFewRowsJob : null;
+    }
+    boolean single = !Simd.VECTOR || rows == 1 && job.scaleInputs();
+    if (!single && job.few == null) {
       job.packed = workers.packRowsJob;
       job.packed.begin(products.length);
       for (int i = 0; i < products.length; i++) {
@@ -170,10 +174,11 @@ public final class Linear {
   static final class ForwardJob extends Job {
     private Product[] products;
     private PackRowsJob packed;
+    private PackFewRowsJob few;
     private int depth;
     private int group;
 
-    /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
+    /** The row of inputs that meets F16 weights, scaled; where it starts for product i. */
     private float[] scaled = {};
 
     private int[] starts = {};
@@ -191,7 +196,7 @@ public final class Linear {
       for (int i = 0; i < products.length; i++) {
         boolean shared = i > 0 && products[i].in == products[i - 1].in;
         starts[i] = shared ? starts[i - 1] : size;
-        size += shared ? 0 : products[i].in.rows() * products[i].in.columns();
+        size += shared ? 0 : products[i].in.columns();
       }
       if (scaled.length < size) {
         scaled = new float[size];
@@ -199,9 +204,8 @@ public final class Linear {
       boolean fits = true;
       for (int i = 0; i < products.length; i++) {
         FloatMatrix in = products[i].in;
-        for (int r = 0; r < in.rows() && products[i].weight.type() == ElementType.F16; r++) {
-          int at = starts[i] + r * in.columns();
-          fits &= VectorProduct.scale(scaled, at, in.data(), in.index(r), in.columns());
+        if (products[i].weight.type() == ElementType.F16) {
+          fits &= VectorProduct.scale(scaled, starts[i], in.data(), in.index(0), in.columns());
         }
       }
       return fits;
@@ -223,7 +227,10 @@ public final class Linear {
       int first = rest * group;
       int panels = Math.min(group, product.weight.panels() - first);
       int rows = product.in.rows();
-      int padded = packed == null ? rows : roundUp(rows, VectorTile.ROWS);
+      int padded =
+          few != null
+              ? PackFewRowsJob.padded(rows)
+              : packed == null ? rows : roundUp(rows, VectorTile.ROWS);
       int size = padded * Weights.PANEL_ROWS;
       float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
       for (int p = 0; p < panels; p++) {
@@ -233,7 +240,9 @@ public final class Linear {
         addTiles(sums, size, product, i, first, panels, scratch);
         return;
       }
-      if (rows < PACKED_FROM) {
+      if (few != null) {
+        addFewRows(sums, size, i, first, panels);
+      } else if (rows < PACKED_FROM) {
         addSingleRows(sums, size, i, first, panels, scratch);
       } else {
         addScalarBlocks(sums, product, first, scratch);
@@ -276,19 +285,29 @@ public final class Linear {
       boolean scales = Simd.VECTOR && weight.type() == ElementType.F16;
       float[] x = scales ? scaled : in.data();
       float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
-      int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
-      for (int k = 0; k < in.columns(); k += step) {
-        int to = Math.min(in.columns(), k + step);
-        for (int r = 0; r < in.rows(); r++) {
-          int y = r * Weights.PANEL_ROWS;
-          int from = scales ? starts[i] + r * in.columns() : in.index(r);
-          if (Simd.VECTOR) {
-            int last = panels - 1; // a single panel is met twice, the second time for nothing
-            VectorProduct.addFeatures(
-                sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
-          } else {
-            ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
-          }
+      for (int r = 0; r < in.rows(); r++) {
+        int y = r * Weights.PANEL_ROWS;
+        if (Simd.VECTOR) {
+          int from = scales ? starts[i] : in.index(r);
+          int last = panels - 1; // a single panel is met twice, the second time for nothing
+          VectorProduct.addFeatures(
+              sums, y, size + y, x, from, weight, panel, panel + last, 0, in.columns(), line);
+        } else {
+          ScalarProduct.addFeatures(sums, y, x, in.index(r), weight, panel, 0, in.columns(), line);
+        }
+      }
+    }
+
+    /** A step's lines stay in the first cache until every tile of rows has met them. */
+    private void addFewRows(float[] sums, int size, int i, int panel, int panels) {
+      Weights weight = products[i].weight;
+      int other = panel + panels - 1; // a single panel is met twice, the second time for nothing
+      for (int k = 0; k < weight.columns(); k += VectorFewRows.DEPTH) {
+        int to = Math.min(weight.columns(), k + VectorFewRows.DEPTH);
+        for (int row = 0; row < products[i].in.rows(); row += VectorFewRows.TILE) {
+          int y = row * Weights.PANEL_ROWS;
+          int x = few.index(i, row, k);
+          VectorFewRows.add(sums, y, size + y, few.buffer, x, weight, panel, other, k, to);
         }
       }
     }

@@ -14,6 +14,7 @@ public final class Workers implements AutoCloseable {
   final Scratch scratch = new Scratch();
   final Linear.ForwardJob linearJob = new Linear.ForwardJob();
   final PackRowsJob packRowsJob = new PackRowsJob();
+  final PackFewRowsJob packFewRowsJob = new PackFewRowsJob();
   final LinearInputJob linearInputJob = new LinearInputJob();
   final PackColumnsJob packColumnsJob = new PackColumnsJob();
   final LinearWeightJob linearWeightJob = new LinearWeightJob();
