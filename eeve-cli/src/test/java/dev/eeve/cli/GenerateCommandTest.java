@@ -143,7 +143,6 @@ class GenerateCommandTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--prompt-lookup",
         "--cache-type bf16",
         "--cache-type q8_0",
         "--save-cache c",

@@ -14,7 +14,27 @@ public final class Linear {
   /** Up to this many rows, widening weights in registers is faster than doing it beforehand. */
   static final int FEW_ROWS = 32;
 
+  /** What each further tile of a few rows adds to the first, which a single row costs too. */
+  private static final double TILE_COST = 0.55;
+
   private Linear() {}
+
+  /**
+   * What products of a few rows cost beside one of a single row: an estimate that is the same in
+   * every run, from measurements on one and two threads of a Zen 5.
+   *
+   * @param type how the weights are kept
+   * @param rows R, at least 1
+   * @return products of one row that take as long, 1 or more
+   */
+  public static double blockCost(ElementType type, int rows) {
+    if (rows == 1) {
+      return 1;
+    }
+    boolean bound = Simd.VECTOR && rows <= FEW_ROWS && type.bytes() >= 2; // by memory
+    int tiles = Math.ceilDiv(rows, VectorFewRows.TILE);
+    return bound ? 1.3 + TILE_COST * (tiles - 1) : rows;
+  }
 
   /**
    * One product of a call.
