@@ -6,6 +6,7 @@ import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.Simd;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.MemoryPlan;
 import dev.eeve.model.PhiConfig;
 import java.io.IOException;
@@ -21,7 +22,7 @@ import java.util.SequencedMap;
  * @param config its settings
  * @param parametersByPart elements of the tensors, by part of the model, in module order
  * @param bytesByDtype bytes of the tensors in the files, by their type there
- * @param dtype how the weights would be kept
+ * @param dtype how most weights would be kept
  * @param tokens ids that have a token; empty where there is no tokenizer
  * @param addedTokens tokens beside the BPE model's; empty where there is no tokenizer
  * @param kernels which kernels run here, and why
@@ -49,7 +50,7 @@ public record ModelInfo(
     PhiConfig config = files.config();
     SequencedMap<String, Long> parts = new LinkedHashMap<>();
     SequencedMap<DType, Long> dtypes = new LinkedHashMap<>();
-    ElementType dtype;
+    KeptTypes types;
     try (Checkpoint weights = Checkpoint.open(path)) {
       Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(weights, config.dimensions());
       for (String name : config.dimensions().shapes().keySet()) {
@@ -58,17 +59,16 @@ public record ModelInfo(
         dtypes.merge(type, tensor.byteSize(), Long::sum);
         parts.merge(MemoryPlan.part(name), tensor.elements(), Long::sum);
       }
-      DType largest = tensors.get("model.embed_tokens.weight").source().dtype();
-      dtype = options.dtype().orElseGet(largest::kept);
+      types = KeptTypes.of(config, tensors, options.dtype());
     }
     MemoryPlan memory =
         MemoryPlan.forGeneration(
-            config, dtype, config.maxPositionEmbeddings(), options.blocking(), options.threads());
+            config, types, config.maxPositionEmbeddings(), options.blocking(), options.threads());
     return new ModelInfo(
         config,
         parts,
         dtypes,
-        dtype,
+        types.main(config),
         tokens(files),
         files.tokenizer().isEmpty()
             ? OptionalInt.empty()

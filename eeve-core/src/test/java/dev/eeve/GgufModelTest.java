@@ -105,6 +105,25 @@ class GgufModelTest {
     assertTrue(random.tokens() > 100, random::toString);
   }
 
+  /** Blocks of a file are kept as they are; quantizing at load gives the same ones. */
+  @ParameterizedTest
+  @MethodSource("models")
+  void quantizingAtLoadGivesTheFilesBits(String name) throws IOException {
+    for (ElementType type : List.of(ElementType.Q8_0, ElementType.Q4_0)) {
+      Path file = export(Golden.folder(name), DType.valueOf(type.name()));
+      LoadOptions options = LoadOptions.defaults().withThreads(2);
+      try (LanguageModel folder = LanguageModel.open(Golden.folder(name), options.withDtype(type));
+          LanguageModel blocks = LanguageModel.open(file, options)) {
+        assertEquals(type, blocks.phi().type());
+        assertEquals(folder.phi().types(), blocks.phi().types());
+        assertArrayEquals(folder.logProbabilities(ids(name)), blocks.logProbabilities(ids(name)));
+        assertEquals(
+            ModelInfo.read(file, options).memory(),
+            ModelInfo.read(Golden.folder(name), options.withDtype(type)).memory());
+      }
+    }
+  }
+
   @Test
   void theReportNamesEachPart() throws IOException {
     Path model = Golden.folder("tiny-f32");

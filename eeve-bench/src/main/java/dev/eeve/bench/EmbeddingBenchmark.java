@@ -41,7 +41,9 @@ public class EmbeddingBenchmark extends TwinBenchmark {
     }
     turn = 0;
     return Work.memory(
-        (double) shape.tokens() * matrix.columns() * (type.bytes() + Float.BYTES), 1);
+        (double) shape.tokens()
+            * (type.byteSize(matrix.columns()) + (long) Float.BYTES * matrix.columns()),
+        1);
   }
 
   @Override

@@ -37,7 +37,7 @@ public abstract class LayerKernel extends KernelBenchmark {
         (4L * width.hidden() + 2L * width.intermediate()) * width.hidden()
             + 7L * width.hidden()
             + width.intermediate();
-    long layerBytes = parameters * type().bytes();
+    long layerBytes = type().byteSize(parameters);
     int layers = layers(shape, layerBytes);
     position = shape.position();
     model = PhiModel.random(config(width, layers), type(), 3, threads());

@@ -27,7 +27,7 @@ public abstract class LinearKernel extends KernelBenchmark {
     int tokens = shape.tokens();
     List<Shape.Matrix> matrices = shape.matrices();
     long elements = matrices.stream().mapToLong(Shape.Matrix::elements).sum();
-    long bytes = elements * type().bytes();
+    long bytes = type().byteSize(elements);
     calls = new Linear.Product[shape.copies(bytes)][matrices.size()];
     turn = 0;
     FloatMatrix in = input(tokens, matrices.getFirst().columns());

@@ -47,10 +47,10 @@ public class WeightsPutBenchmark extends TwinBenchmark {
   @Override
   Work prepare(Shape shape) {
     Shape.Matrix matrix = shape.matrices().getFirst();
-    double bytes = matrix.elements() * (double) (from.bytes() + type.bytes());
+    double bytes = from.byteSize(matrix.elements()) + (double) type.byteSize(matrix.elements());
     copies = WeightCopies.of(arena, type, matrix, Math.min(4, shape.copies((long) bytes)), random);
     Weights source = WeightCopies.of(arena, from, matrix, 1, random).getFirst();
-    file = arena.allocate(matrix.elements() * from.bytes(), 64);
+    file = arena.allocate(from.byteSize(matrix.elements()), 64);
     source.copyRows(0, matrix.rows(), file);
     turn = 0;
     return Work.memory(bytes, 1);
@@ -72,16 +72,29 @@ public class WeightsPutBenchmark extends TwinBenchmark {
           case F32 -> 0;
           case F16 -> from == ElementType.F16 ? 0 : 0x1p-11;
           case BF16 -> from == ElementType.BF16 ? 0 : 0x1p-8;
+          case Q8_0 -> 0.5 / 127 + 0x1p-11;
+          case Q4_0 -> 1 / 8.0 + 0x1p-11;
         };
     float[] row = new float[weights.columns()];
     for (int r : Check.samples(weights.rows())) {
       weights.row(r, row, 0);
       for (int c : Check.samples(row.length)) {
         double expected = element((long) r * row.length + c);
-        double bound = Math.max(share * Math.abs(expected), share == 0 ? 0 : 0x1p-25);
+        double largest = type.blocks().isPresent() ? largest(r, c, row.length) : expected;
+        double bound = Math.max(share * Math.abs(largest), share == 0 ? 0 : 0x1p-25);
         Check.near("row " + r + ", column " + c, expected, row[c], bound);
       }
     }
+  }
+
+  /** The largest magnitude of a block. */
+  private double largest(int row, int column, int columns) {
+    double largest = 0;
+    int block = type.blocks().orElseThrow().elements();
+    for (int c = column / block * block; c < (column / block + 1) * block; c++) {
+      largest = Math.max(largest, Math.abs(element((long) row * columns + c)));
+    }
+    return largest;
   }
 
   private double element(long index) {
@@ -89,6 +102,7 @@ public class WeightsPutBenchmark extends TwinBenchmark {
       case F32 -> file.get(FLOAT, index * 4);
       case F16 -> Float.float16ToFloat(file.get(SHORT, index * 2));
       case BF16 -> Float.intBitsToFloat(file.get(SHORT, index * 2) << 16);
+      case Q8_0, Q4_0 -> throw new IllegalArgumentException("from: " + from);
     };
   }
 }

@@ -67,10 +67,11 @@ abstract class BaseCommand implements Callable<Integer> {
       case "f32" -> ElementType.F32;
       case "f16" -> ElementType.F16;
       case "bf16" -> ElementType.BF16;
-      case "q8_0", "q4_0" ->
+      case "q8_0" -> ElementType.Q8_0;
+      case "q4_0" -> ElementType.Q4_0;
+      default ->
           throw new UsageException(
-              "--dtype: " + dtype + " is not there yet, needed auto, f32, f16 or bf16");
-      default -> throw new UsageException("--dtype: " + dtype + ", needed auto, f32, f16 or bf16");
+              "--dtype: " + dtype + ", needed auto, f32, f16, bf16, q8_0 or q4_0");
     };
   }
 

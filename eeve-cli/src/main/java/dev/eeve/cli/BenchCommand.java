@@ -38,7 +38,10 @@ final class BenchCommand extends BaseCommand {
     private String shape;
   }
 
-  @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
+  @Option(
+      names = "--dtype",
+      defaultValue = "auto",
+      description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
   @Option(names = "--prompt", defaultValue = "128", description = "Tokens of the prompt; 128.")

@@ -26,7 +26,10 @@ final class EvalCommand extends BaseCommand {
       description = "JSONL: {\"context\",\"choices\":[…],\"gold\":i} a line.")
   private Path tasks;
 
-  @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
+  @Option(
+      names = "--dtype",
+      defaultValue = "auto",
+      description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
   @Override

@@ -63,7 +63,10 @@ final class GenerateCommand extends BaseCommand {
   @Option(names = "--ignore-eos", description = "Go on after the end of a document.")
   private boolean ignoreEos;
 
-  @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
+  @Option(
+      names = "--dtype",
+      defaultValue = "auto",
+      description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
   @Option(

@@ -33,7 +33,10 @@ final class InfoCommand extends BaseCommand {
       description = "What eeve train would train with this file, and the memory it needs.")
   private Path plan;
 
-  @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
+  @Option(
+      names = "--dtype",
+      defaultValue = "auto",
+      description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
   @Override

@@ -28,7 +28,8 @@ import picocli.CommandLine.ParameterException;
       InfoCommand.class,
       BenchCommand.class,
       ExpandCommand.class,
-      QuantizeCommand.class
+      QuantizeCommand.class,
+      RecipeCommand.class
     })
 public final class Main implements Runnable {
   /** The launcher tells which of stdout (1) and stderr (2) are terminals. */

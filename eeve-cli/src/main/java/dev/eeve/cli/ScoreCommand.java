@@ -42,7 +42,10 @@ final class ScoreCommand extends BaseCommand {
   @Option(names = "--logits", description = "Write tensor logits, F32 (T, V), to this file.")
   private Path logits;
 
-  @Option(names = "--dtype", defaultValue = "auto", description = "auto, f32, f16 or bf16.")
+  @Option(
+      names = "--dtype",
+      defaultValue = "auto",
+      description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
   @Override

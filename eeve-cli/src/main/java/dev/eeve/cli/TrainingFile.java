@@ -26,8 +26,8 @@ final class TrainingFile {
     }
   }
 
-  private static Map<String, Object> settings(Path file, List<String> overrides)
-      throws IOException {
+  /** What a YAML file holds, once some {@code key=value} have replaced its own. */
+  static Map<String, Object> settings(Path file, List<String> overrides) throws IOException {
     Map<String, Object> settings;
     try {
       settings = YAML.readValue(TextFiles.read(file), new TypeReference<>() {});
@@ -37,7 +37,7 @@ final class TrainingFile {
           file + at + ": " + e.getOriginalMessage().lines().findFirst().orElse("not YAML"), e);
     }
     if (settings == null) {
-      throw new UsageException(file + ": empty, needed keys such as base_model");
+      throw new UsageException(file + ": empty, needed keys and values");
     }
     for (String override : overrides) {
       int sign = override.indexOf('=');

@@ -147,9 +147,7 @@ class GenerateCommandTest {
         "--cache-type q8_0",
         "--save-cache c",
         "--load-cache c",
-        "--adapter d",
-        "--dtype q8_0",
-        "--dtype q4_0"
+        "--adapter d"
       })
   void whatIsNotThereYetIsRefusedInOneLine(String option) {
     List<Object> more = new ArrayList<>(List.of("--prompt", "x"));

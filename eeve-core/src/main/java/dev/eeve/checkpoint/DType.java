@@ -125,13 +125,15 @@ public enum DType {
   /**
    * How weights of this type are kept in memory where nobody chooses.
    *
-   * @return the same type; for the block formats F16, whose rounding is far below their own
+   * @return the same type; F16 for the block formats of 256, whose own rounding is far above its
    * @throws IllegalArgumentException for a type that is not a weight's
    */
   public ElementType kept() {
     return switch (this) {
       case F32 -> ElementType.F32;
-      case F16, Q8_0, Q4_0, Q4_K, Q5_K, Q6_K -> ElementType.F16;
+      case F16, Q4_K, Q5_K, Q6_K -> ElementType.F16;
+      case Q8_0 -> ElementType.Q8_0;
+      case Q4_0 -> ElementType.Q4_0;
       case BF16 -> ElementType.BF16;
       default -> throw new IllegalArgumentException("dtype: " + this + " is not a weight's");
     };

@@ -6,9 +6,12 @@ import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.kernels.MachineLimits;
 import dev.eeve.kernels.WorkerPool;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import dev.eeve.model.Session;
+import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 
 /**
@@ -121,7 +124,7 @@ public final class ModelBenchmark {
           model.type(),
           pool.threads(),
           config.parameterCount(),
-          decodeBytesPerToken(config, model.type(), promptTokens, decodeTokens),
+          decodeBytesPerToken(config, model.types(), promptTokens, decodeTokens),
           promptFlopsPerToken(config, promptTokens),
           peak,
           loadMs,
@@ -160,9 +163,19 @@ public final class ModelBenchmark {
 
   /** Bytes that one step reads, averaged over the steps after a prompt. */
   static long decodeBytesPerToken(
-      PhiConfig config, ElementType type, int promptTokens, int decodeTokens) {
-    long embedding = (long) config.vocabSize() * config.hiddenSize();
-    long weights = (config.parameterCount() - embedding) * type.bytes();
+      PhiConfig config, KeptTypes types, int promptTokens, int decodeTokens) {
+    ElementType main = types.main(config);
+    ElementType vectors = main.blocks().isPresent() ? ElementType.F32 : main;
+    long weights = 0;
+    for (Map.Entry<String, List<Long>> entry : config.dimensions().shapes().entrySet()) {
+      List<Long> shape = entry.getValue();
+      ElementType type = types.matrices().get(entry.getKey());
+      if (shape.size() == 1) {
+        weights += vectors.byteSize(shape.get(0));
+      } else if (!entry.getKey().equals("model.embed_tokens.weight")) {
+        weights += shape.get(0) * type.byteSize(shape.get(1));
+      }
+    }
     long keyValue = 2L * config.numKeyValueHeads() * config.headDim() * config.numHiddenLayers();
     double positions = promptTokens + (decodeTokens + 1) / 2.0; // a step reads its own position too
     return weights + Math.round(keyValue * KeyValueRows.ELEMENT_BYTES * positions);

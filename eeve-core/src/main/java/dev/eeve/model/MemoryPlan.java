@@ -48,6 +48,17 @@ public record MemoryPlan(List<Item> items) {
    * @return matrices by part, padding included; biases and norms; rotary tables
    */
   public static MemoryPlan forWeights(PhiConfig config, ElementType type) {
+    return forWeights(config, KeptTypes.of(config, type));
+  }
+
+  /**
+   * The parameters alone, where matrices differ in type.
+   *
+   * @param config the shape
+   * @param types how each matrix is kept
+   * @return as {@link #forWeights(PhiConfig, ElementType)}
+   */
+  public static MemoryPlan forWeights(PhiConfig config, KeptTypes types) {
     Map<String, Long> matrices = new LinkedHashMap<>();
     long vectors = 0;
     for (Map.Entry<String, List<Long>> entry : config.dimensions().shapes().entrySet()) {
@@ -56,6 +67,7 @@ public record MemoryPlan(List<Item> items) {
       if (shape.size() == 1) {
         vectors += (long) rows * Float.BYTES;
       } else {
+        ElementType type = types.matrices().get(entry.getKey());
         long bytes = Weights.byteSize(type, rows, Math.toIntExact(shape.get(1)));
         matrices.merge("weights." + part(entry.getKey()), bytes, Long::sum);
       }
@@ -81,7 +93,22 @@ public record MemoryPlan(List<Item> items) {
    */
   public static MemoryPlan forGeneration(
       PhiConfig config, ElementType type, int capacity, Blocking blocking, int threads) {
-    List<Item> items = new ArrayList<>(forWeights(config, type).items);
+    return forGeneration(config, KeptTypes.of(config, type), capacity, blocking, threads);
+  }
+
+  /**
+   * A model and one session of it, where matrices differ in type.
+   *
+   * @param config the shape
+   * @param types how each matrix is kept
+   * @param capacity tokens of the session's context
+   * @param blocking block sizes
+   * @param threads threads of one computation
+   * @return as {@link #forGeneration(PhiConfig, ElementType, int, Blocking, int)}
+   */
+  public static MemoryPlan forGeneration(
+      PhiConfig config, KeptTypes types, int capacity, Blocking blocking, int threads) {
+    List<Item> items = new ArrayList<>(forWeights(config, types).items);
     items.add(new Item("key_value_cache", KeyValueCache.byteSize(config, capacity), true));
     int rows = Math.min(blocking.tokens(), capacity);
     items.add(new Item("activations", (rows + 1L) * activationBytesPerRow(config), false));
@@ -143,42 +170,44 @@ public record MemoryPlan(List<Item> items) {
   }
 
   /** Refuses weights that the machine has no memory for, naming a type that would fit. */
-  static void requireWeights(PhiConfig config, ElementType type) {
-    long needed = forWeights(config, type).bytes();
+  static void requireWeights(PhiConfig config, KeptTypes types) {
+    long needed = forWeights(config, types).bytes();
     if (needed > SMALL) {
-      requireWeights(config, type, MachineMemory.bytes());
+      requireWeights(config, types, MachineMemory.bytes());
     }
   }
 
-  static void requireWeights(PhiConfig config, ElementType type, long memory) {
-    long needed = forWeights(config, type).bytes();
+  static void requireWeights(PhiConfig config, KeptTypes types, long memory) {
+    long needed = forWeights(config, types).bytes();
     if (needed <= memory) {
       return;
     }
-    long half = forWeights(config, ElementType.BF16).bytes();
-    String advice =
-        half <= memory
-            ? "choose dtype bf16, which needs " + gigabytes(half)
-            : "choose a smaller model or a machine with more memory";
+    String advice = "choose a smaller model or a machine with more memory";
+    for (ElementType other : List.of(ElementType.Q4_0, ElementType.Q8_0, ElementType.BF16)) {
+      long bytes = forWeights(config, other).bytes();
+      if (bytes <= memory) {
+        advice = "choose dtype " + name(other) + ", which needs " + gigabytes(bytes);
+      }
+    }
     throw new IllegalArgumentException(
         "dtype: %s weights need %s, the machine has %s; %s"
-            .formatted(
-                type.name().toLowerCase(Locale.ROOT),
-                gigabytes(needed),
-                gigabytes(memory),
-                advice));
+            .formatted(name(types.main(config)), gigabytes(needed), gigabytes(memory), advice));
+  }
+
+  private static String name(ElementType type) {
+    return type.name().toLowerCase(Locale.ROOT);
   }
 
   /** Refuses a context that the machine has no memory for beside the weights. */
-  static void requireContext(PhiConfig config, ElementType type, int capacity) {
-    long needed = forWeights(config, type).bytes() + KeyValueCache.byteSize(config, capacity);
+  static void requireContext(PhiConfig config, KeptTypes types, int capacity) {
+    long needed = forWeights(config, types).bytes() + KeyValueCache.byteSize(config, capacity);
     if (needed > SMALL) {
-      requireContext(config, type, capacity, MachineMemory.bytes());
+      requireContext(config, types, capacity, MachineMemory.bytes());
     }
   }
 
-  static void requireContext(PhiConfig config, ElementType type, int capacity, long memory) {
-    long weights = forWeights(config, type).bytes();
+  static void requireContext(PhiConfig config, KeptTypes types, int capacity, long memory) {
+    long weights = forWeights(config, types).bytes();
     long cache = KeyValueCache.byteSize(config, capacity);
     if (weights + cache > memory) {
       throw new IllegalArgumentException(

@@ -26,15 +26,15 @@ final class PhiAssembly {
 
   private PhiAssembly() {}
 
-  static PhiModel assemble(PhiConfig config, ElementType type, Source source, int threads)
+  static PhiModel assemble(PhiConfig config, KeptTypes types, Source source, int threads)
       throws IOException {
     Arena arena = Arena.ofShared();
     boolean done = false;
     try {
       Map<String, Weights> matrices = new LinkedHashMap<>();
       Map<String, float[]> vectors = new LinkedHashMap<>();
-      fillAll(config.dimensions(), type, source, arena, matrices, vectors, threads);
-      PhiModel model = build(config, type, matrices, vectors, arena);
+      fillAll(config.dimensions(), types, source, arena, matrices, vectors, threads);
+      PhiModel model = build(config, types, matrices, vectors, arena);
       done = true;
       return model;
     } finally {
@@ -46,7 +46,7 @@ final class PhiAssembly {
 
   private static void fillAll(
       PhiDimensions dimensions,
-      ElementType type,
+      KeptTypes types,
       Source source,
       Arena arena,
       Map<String, Weights> matrices,
@@ -63,6 +63,7 @@ final class PhiAssembly {
       } else {
         matrices.put(name, null); // keeps the order
         int columns = Math.toIntExact(shape.get(1));
+        ElementType type = types.matrices().get(name);
         takes.add(
             () -> {
               Weights weights = Weights.allocate(arena, type, rows, columns);
@@ -121,7 +122,7 @@ final class PhiAssembly {
 
   private static PhiModel build(
       PhiConfig config,
-      ElementType type,
+      KeptTypes types,
       Map<String, Weights> matrices,
       Map<String, float[]> vectors,
       Arena arena) {
@@ -140,7 +141,7 @@ final class PhiAssembly {
     }
     return new PhiModel(
         config,
-        type,
+        types,
         matrices.get("model.embed_tokens.weight"),
         layers,
         norm(vectors, "model.final_layernorm"),

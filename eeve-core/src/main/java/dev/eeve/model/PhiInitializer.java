@@ -30,10 +30,12 @@ final class PhiInitializer implements PhiAssembly.Source {
   }
 
   static PhiModel initialize(PhiConfig config, ElementType type, long seed, int threads) {
-    MemoryPlan.requireWeights(config, type);
+    KeptTypes types = KeptTypes.of(config, type);
+    MemoryPlan.requireWeights(config, types);
+    types.tellWhatStaysF16(type);
     PhiInitializer source = new PhiInitializer(config.initializerRange(), seed);
     try {
-      return PhiAssembly.assemble(config, type, source, threads);
+      return PhiAssembly.assemble(config, types, source, threads);
     } catch (IOException e) {
       throw new UncheckedIOException("random weights need no file", e);
     }

@@ -52,9 +52,9 @@ final class PhiLoader implements PhiAssembly.Source {
       LoadListener listener)
       throws IOException {
     Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(files, config.dimensions());
-    ElementType kept =
-        type.orElseGet(() -> tensors.get("model.embed_tokens.weight").source().dtype().kept());
+    KeptTypes kept = KeptTypes.of(config, tensors, type);
     MemoryPlan.requireWeights(config, kept);
+    type.ifPresent(kept::tellWhatStaysF16);
     return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors, listener), threads);
   }
 
@@ -90,7 +90,7 @@ final class PhiLoader implements PhiAssembly.Source {
       files.read(tensor.source(), tensor.byteOffset() + first * rowBytes, strip);
       DType dtype = tensor.source().dtype();
       long bad =
-          dtype.blocks().isPresent()
+          dtype.blocks().isPresent() && dtype.kept().blocks().isEmpty()
               ? putBlocks(dtype.blocks().get(), strip, weights, first, count)
               : weights.put(first, count, strip, dtype.kept());
       if (bad >= 0) {
@@ -131,6 +131,7 @@ final class PhiLoader implements PhiAssembly.Source {
               case F32 -> bytes.get(FLOAT, i * 4L);
               case F16 -> Float.float16ToFloat(bytes.get(SHORT, i * 2L));
               case BF16 -> Float.intBitsToFloat(bytes.get(SHORT, i * 2L) << 16);
+              case Q8_0, Q4_0 -> throw new IllegalStateException(name + ": blocks are matrices'");
             };
         if (!Float.isFinite(values[i])) {
           throw notFinite(tensor, i, type);

@@ -20,6 +20,7 @@ public final class PhiModel implements AutoCloseable {
   private static final AtomicBoolean KERNELS_TOLD = new AtomicBoolean();
 
   private final PhiConfig config;
+  private final KeptTypes types;
   private final ElementType type;
   private final Weights embedTokens;
   private final List<PhiLayer> layers;
@@ -30,14 +31,15 @@ public final class PhiModel implements AutoCloseable {
 
   PhiModel(
       PhiConfig config,
-      ElementType type,
+      KeptTypes types,
       Weights embedTokens,
       List<PhiLayer> layers,
       NormLayer finalLayernorm,
       LinearLayer lmHead,
       Arena arena) {
     this.config = config;
-    this.type = type;
+    this.types = types;
+    this.type = types.main(config);
     this.embedTokens = embedTokens;
     this.layers = List.copyOf(layers);
     this.finalLayernorm = finalLayernorm;
@@ -67,8 +69,9 @@ public final class PhiModel implements AutoCloseable {
    * Tensors are read in strips into their final place; no mapping or second copy remains.
    *
    * @param path the folder or file
-   * @param type how to keep the weights; empty for the type the largest tensor has in the file, or
-   *     F16 where that is a block format
+   * @param type how to keep the weights; empty for embed_tokens' type in the file, but for each
+   *     matrix's own where the file has Q8_0 or Q4_0 blocks, and F16 for the other block formats. A
+   *     matrix whose rows are not whole blocks of the type is kept as F16, and a warning says so
    * @param threads threads that read and convert, at least 1
    * @return the model
    * @throws IOException names the file and the tensor or key that is wrong
@@ -123,10 +126,19 @@ public final class PhiModel implements AutoCloseable {
   /**
    * How the weight matrices are kept.
    *
-   * @return their type
+   * @return the type that most weights have
    */
   public ElementType type() {
     return type;
+  }
+
+  /**
+   * How each weight matrix is kept.
+   *
+   * @return types by name
+   */
+  public KeptTypes types() {
+    return types;
   }
 
   /**

@@ -55,7 +55,7 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
-    MemoryPlan.requireContext(config, model.type(), capacity);
+    MemoryPlan.requireContext(config, model.types(), capacity);
     this.model = model;
     this.single = new Activations(model, 1, new float[0]);
     this.block = new Activations(model, 1, new float[0]);

@@ -91,7 +91,7 @@ final class RowSplitter {
     int columns = base.columns();
     float[] row = new float[columns];
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment strip = arena.allocate((long) PANEL * columns * type.bytes());
+      MemorySegment strip = arena.allocate(PANEL * type.byteSize(columns));
       for (int first = 0; first < target.rows(); first += PANEL) {
         int count = Math.min(PANEL, target.rows() - first);
         if (type == base.type()) {

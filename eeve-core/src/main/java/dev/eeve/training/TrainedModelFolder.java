@@ -89,7 +89,7 @@ final class TrainedModelFolder {
 
   private void write(ModelFolderWriter writer, Parameter parameter) throws IOException {
     ElementType type = options.types().get(parameter.name());
-    long rowBytes = (long) parameter.columns() * type.bytes();
+    long rowBytes = type.byteSize(parameter.columns());
     int step = Math.clamp(STRIP_BYTES / rowBytes, 1, parameter.rows());
     RandomNumbers random = new RandomNumbers(options.seed(), ROUNDING, parameter.name().hashCode());
     for (int first = 0; first < parameter.rows(); first += step) {

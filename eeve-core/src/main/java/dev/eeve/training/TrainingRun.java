@@ -306,6 +306,7 @@ public final class TrainingRun {
           case F32 -> "float32";
           case F16 -> "float16";
           case BF16 -> "bfloat16";
+          case Q8_0, Q4_0 -> throw new IllegalArgumentException("save_dtype: " + type);
         };
     root.put(root.has("dtype") ? "dtype" : "torch_dtype", name);
     return StrictJson.MAPPER.writer(StrictJson.INDENTED).writeValueAsBytes(root);

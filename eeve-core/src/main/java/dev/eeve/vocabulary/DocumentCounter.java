@@ -1,13 +1,13 @@
 package dev.eeve.vocabulary;
 
 import dev.eeve.internal.DocumentLines;
+import dev.eeve.internal.HeldOutRule;
+import dev.eeve.internal.TextUnits;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -25,7 +25,7 @@ final class DocumentCounter {
   private final Path folder;
   private final WordTable counted;
   private final WordTable heldOut;
-  private final MessageDigest sha256;
+  private final HeldOutRule rule = new HeldOutRule();
   private byte[] word = new byte[1 << 10];
 
   /** Files this thread's tables were spilled to. */
@@ -50,11 +50,6 @@ final class DocumentCounter {
     counted = new WordTable(tableBytes);
     heldOut = new WordTable(tableBytes / 4);
     totals = CorpusTotals.none("");
-    try {
-      sha256 = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
   }
 
   CorpusTotals totals() {
@@ -114,16 +109,10 @@ final class DocumentCounter {
   /** Counts a document; its UTF-8 is at {@code from} in {@code data} unless that is negative. */
   private void document(String text, byte[] data, int from, int to, Share share)
       throws IOException {
-    int size = to - from;
-    if (from >= 0) {
-      sha256.update(data, from, size);
-    } else {
-      byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
-      sha256.update(utf8);
-      size = utf8.length;
-    }
-    byte[] hash = sha256.digest();
-    if (holdOutAll || hash[0] == 0) {
+    byte[] utf8 = from >= 0 ? data : text.getBytes(StandardCharsets.UTF_8);
+    int size = from >= 0 ? to - from : utf8.length;
+    byte[] hash = rule.hash(utf8, Math.max(0, from), size);
+    if (holdOutAll || HeldOutRule.holdsOut(hash)) {
       holdOut(text, size, hash, share);
       return;
     }
@@ -135,18 +124,11 @@ final class DocumentCounter {
   private void holdOut(String text, int size, byte[] hash, Share share) throws IOException {
     share.heldDocuments++;
     share.heldBytes += size;
-    boolean inside = false;
-    int syllables = 0;
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      boolean space = Character.isWhitespace(c) || Character.isSpaceChar(c);
-      share.eojeols += !space && !inside ? 1 : 0;
-      inside = !space;
-      syllables += KoreanText.isSyllable(c) ? 1 : 0;
-    }
-    share.syllables += syllables;
+    TextUnits units = TextUnits.of(text);
+    share.eojeols += units.eojeols();
+    share.syllables += units.syllables();
     share.addedTokens += addedTokens(text);
-    if (syllables >= MIN_EXAMPLE_SYLLABLES && text.length() <= MAX_EXAMPLE_CHARS) {
+    if (units.syllables() >= MIN_EXAMPLE_SYLLABLES && text.length() <= MAX_EXAMPLE_CHARS) {
       share.examples.add(new CorpusTotals.Example(HexFormat.of().formatHex(hash), text));
     }
     count(text, heldOut);

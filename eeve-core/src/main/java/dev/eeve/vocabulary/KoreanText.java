@@ -71,14 +71,4 @@ public final class KoreanText {
     }
     return begins(0xE0 | codePoint >> 12, 0x80 | codePoint >> 6 & 0x3F, 0x80 | codePoint & 0x3F);
   }
-
-  /**
-   * Whether a character is a complete Hangul syllable, the unit that tokens are counted by.
-   *
-   * @param codePoint any number
-   * @return true for U+AC00 to U+D7A3
-   */
-  public static boolean isSyllable(int codePoint) {
-    return codePoint >= 0xAC00 && codePoint <= 0xD7A3;
-  }
 }

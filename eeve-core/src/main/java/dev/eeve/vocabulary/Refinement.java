@@ -1,5 +1,6 @@
 package dev.eeve.vocabulary;
 
+import dev.eeve.internal.TextUnits;
 import dev.eeve.tokenizer.ByteMerger;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -178,7 +179,7 @@ final class Refinement {
       }
     }
     for (int c = 0; c < characters.length; c++) {
-      syllables += KoreanText.isSyllable(c) ? characters[c] : 0;
+      syllables += TextUnits.isSyllable(c) ? characters[c] : 0;
     }
   }
 

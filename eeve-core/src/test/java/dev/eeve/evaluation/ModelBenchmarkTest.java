@@ -8,6 +8,7 @@ import dev.eeve.Golden;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.WorkerPool;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
@@ -28,10 +29,20 @@ class ModelBenchmarkTest {
     PhiConfig eeve = PhiConfig.eeve2_8b();
     long weights = (2_819_340_864L - 58_944L * 2560) * 2;
     long position = 32L * 2 * 2560 * 4;
+    KeptTypes types = KeptTypes.of(eeve, ElementType.BF16);
+    assertEquals(weights + 11 * position, ModelBenchmark.decodeBytesPerToken(eeve, types, 10, 1));
+    assertEquals(weights + 12 * position, ModelBenchmark.decodeBytesPerToken(eeve, types, 10, 3));
+  }
+
+  @Test
+  void quantizedWeightsCountAsTheirFileHasThem() {
+    PhiConfig eeve = PhiConfig.eeve2_8b();
+    long matrices = 32L * (4 * 2560 * 2560 + 2 * 2560 * 10_240) + 58_944L * 2560;
+    long vectors = 2_819_340_864L - matrices - 58_944L * 2560;
+    long position = 32L * 2 * 2560 * 4;
     assertEquals(
-        weights + 11 * position, ModelBenchmark.decodeBytesPerToken(eeve, ElementType.BF16, 10, 1));
-    assertEquals(
-        weights + 12 * position, ModelBenchmark.decodeBytesPerToken(eeve, ElementType.BF16, 10, 3));
+        matrices / 32 * 18 + vectors * 4 + 11 * position,
+        ModelBenchmark.decodeBytesPerToken(eeve, KeptTypes.of(eeve, ElementType.Q4_0), 10, 1));
   }
 
   @Test

@@ -32,8 +32,14 @@ class MemoryPlanTest {
   @ParameterizedTest
   @MethodSource("models")
   void theMatricesTakeWhatIsPlannedForThem(String name) throws IOException {
-    try (PhiModel model = PhiModel.open(Golden.folder(name), Optional.empty(), 2)) {
-      MemoryPlan plan = MemoryPlan.forWeights(model.config(), model.type());
+    matricesTakeWhatIsPlanned(name, Optional.empty());
+    matricesTakeWhatIsPlanned(name, Optional.of(ElementType.Q4_0)); // some of them stay F16
+  }
+
+  private static void matricesTakeWhatIsPlanned(String name, Optional<ElementType> type)
+      throws IOException {
+    try (PhiModel model = PhiModel.open(Golden.folder(name), type, 2)) {
+      MemoryPlan plan = MemoryPlan.forWeights(model.config(), model.types());
       assertEquals(model.embedTokens().byteSize(), bytes(plan, "weights.embed_tokens"));
       assertEquals(model.lmHead().weight().byteSize(), bytes(plan, "weights.lm_head"));
       long attention = 0;
@@ -89,7 +95,7 @@ class MemoryPlanTest {
   void theWholeOfEeveIsKnownWithoutTakingIt(ElementType type) {
     PhiConfig eeve = PhiConfig.eeve2_8b();
     MemoryPlan plan = MemoryPlan.forGeneration(eeve, type, 2048, Blocking.defaults(), 2);
-    long stored = eeve.parameterCount() * type.bytes();
+    long stored = type.byteSize(eeve.parameterCount());
     long weights =
         plan.items().stream()
             .filter(item -> item.name().startsWith("weights."))
@@ -104,20 +110,32 @@ class MemoryPlanTest {
   @Test
   void weightsTooLargeForTheMachineAreRefusedWithWhatWouldHelp() {
     PhiConfig eeve = PhiConfig.eeve2_8b();
-    MemoryPlan.requireWeights(eeve, ElementType.BF16, 6_000_000_000L);
+    MemoryPlan.requireWeights(eeve, KeptTypes.of(eeve, ElementType.BF16), 6_000_000_000L);
     String f32 =
         assertThrows(
                 IllegalArgumentException.class,
-                () -> MemoryPlan.requireWeights(eeve, ElementType.F32, 6_000_000_000L))
+                () ->
+                    MemoryPlan.requireWeights(
+                        eeve, KeptTypes.of(eeve, ElementType.F32), 6_000_000_000L))
             .getMessage();
     assertTrue(f32.startsWith("dtype: f32 weights need 11."), f32);
     assertTrue(f32.contains("the machine has 6.00 GB; choose dtype bf16"), f32);
     String bf16 =
         assertThrows(
                 IllegalArgumentException.class,
-                () -> MemoryPlan.requireWeights(eeve, ElementType.BF16, 4_000_000_000L))
+                () ->
+                    MemoryPlan.requireWeights(
+                        eeve, KeptTypes.of(eeve, ElementType.BF16), 1_500_000_000L))
             .getMessage();
     assertTrue(bf16.contains("a machine with more memory"), bf16);
+    String four =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    MemoryPlan.requireWeights(
+                        eeve, KeptTypes.of(eeve, ElementType.Q8_0), 2_000_000_000L))
+            .getMessage();
+    assertTrue(four.contains("choose dtype q4_0, which needs 1."), four);
   }
 
   @Test
@@ -126,15 +144,19 @@ class MemoryPlanTest {
     String message =
         assertThrows(
                 IllegalArgumentException.class,
-                () -> MemoryPlan.requireContext(eeve, ElementType.BF16, 2048, 6_000_000_000L))
+                () ->
+                    MemoryPlan.requireContext(
+                        eeve, KeptTypes.of(eeve, ElementType.BF16), 2048, 6_000_000_000L))
             .getMessage();
     assertTrue(message.startsWith("capacity: 2048 tokens need 1.34 GB"), message);
     int most = Integer.parseInt(message.replaceAll(".*at most ", ""));
     assertTrue(most > 0 && most < 2048, message);
-    MemoryPlan.requireContext(eeve, ElementType.BF16, most, 6_000_000_000L);
+    MemoryPlan.requireContext(eeve, KeptTypes.of(eeve, ElementType.BF16), most, 6_000_000_000L);
     assertThrows(
         IllegalArgumentException.class,
-        () -> MemoryPlan.requireContext(eeve, ElementType.BF16, most + 16, 6_000_000_000L));
+        () ->
+            MemoryPlan.requireContext(
+                eeve, KeptTypes.of(eeve, ElementType.BF16), most + 16, 6_000_000_000L));
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.eeve.internal.TextUnits;
 import java.lang.Character.UnicodeBlock;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
@@ -42,7 +43,7 @@ class KoreanTextTest {
       assertEquals(expected, KoreanText.isKorean(utf8(c)), Integer.toHexString(c));
     }
     for (int c = 0xAC00; c <= 0xD7A3; c++) {
-      assertTrue(KoreanText.isKorean(c) && KoreanText.isSyllable(c));
+      assertTrue(KoreanText.isKorean(c) && TextUnits.isSyllable(c));
       korean++;
     }
     assertEquals(11_172, korean);

@@ -1,26 +1,66 @@
 package dev.eeve.kernels;
 
-/** How a weight is stored; arithmetic is always fp32. */
+import java.util.Optional;
+
+/** How a weight is stored; sums are always fp32. */
 public enum ElementType {
   /** IEEE 754 binary32. */
-  F32(4),
+  F32(1, 4, null),
   /** IEEE 754 binary16. */
-  F16(2),
+  F16(1, 2, null),
   /** The upper half of an F32. */
-  BF16(2);
+  BF16(1, 2, null),
+  /** Signed bytes, 32 of a row with one fp16 scale. */
+  Q8_0(32, 34, BlockFormat.Q8_0),
+  /** 4-bit numbers, 32 of a row with one fp16 scale. */
+  Q4_0(32, 18, BlockFormat.Q4_0);
 
+  private final int elements;
   private final int bytes;
+  private final BlockFormat blocks;
 
-  ElementType(int bytes) {
+  ElementType(int elements, int bytes, BlockFormat blocks) {
+    this.elements = elements;
     this.bytes = bytes;
+    this.blocks = blocks;
   }
 
   /**
-   * The size of one element.
+   * The size of a row in row-major order, as a file has it.
    *
-   * @return 2 or 4 bytes
+   * @param columns its elements
+   * @return in bytes
+   * @throws IllegalArgumentException where they are not whole blocks
    */
-  public int bytes() {
-    return bytes;
+  public long byteSize(long columns) {
+    if (columns % elements != 0) {
+      throw new IllegalArgumentException(
+          this + " rows of " + columns + " elements, needed a multiple of " + elements);
+    }
+    return Math.multiplyExact(columns / elements, (long) bytes);
+  }
+
+  /**
+   * The block format of rows in row-major order.
+   *
+   * @return empty where each element stands alone
+   */
+  public Optional<BlockFormat> blocks() {
+    return Optional.ofNullable(blocks);
+  }
+
+  /** Whether elements share scales. */
+  boolean isBlocks() {
+    return blocks != null;
+  }
+
+  /**
+   * How a matrix is kept where this type is wanted.
+   *
+   * @param columns the length of its rows
+   * @return this type, or F16 where the rows are not whole blocks
+   */
+  public ElementType forColumns(int columns) {
+    return columns % elements == 0 ? this : F16;
   }
 }

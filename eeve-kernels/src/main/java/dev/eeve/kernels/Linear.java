@@ -8,10 +8,13 @@ import java.lang.foreign.MemorySegment;
  * the same order, so they give the same bits.
  */
 public final class Linear {
-  /** From this many rows on, preparing a block once for all of them pays for itself. */
+  /** From this many rows on, widening a panel once pays for itself. */
   static final int PACKED_FROM = 4;
 
-  /** Up to this many rows, widening weights in registers is faster than doing it beforehand. */
+  /** Features per step where several single rows share a panel: it stays in the second cache. */
+  private static final int SHARED_DEPTH = 2048;
+
+  /** Up to this many rows, tiles that wait for no line they share are faster than larger ones. */
   static final int FEW_ROWS = 32;
 
   /** What each further tile of a few rows adds to the first, which a single row costs too. */
@@ -31,7 +34,7 @@ public final class Linear {
     if (rows == 1) {
       return 1;
     }
-    boolean bound = Simd.VECTOR && rows <= FEW_ROWS && type.bytes() >= 2; // by memory
+    boolean bound = Simd.VECTOR && rows <= FEW_ROWS && !type.isBlocks(); // by memory
     int tiles = Math.ceilDiv(rows, VectorFewRows.TILE);
     return bound ? 1.3 + TILE_COST * (tiles - 1) : rows;
   }
@@ -80,18 +83,10 @@ public final class Linear {
     job.products = products;
     job.depth = workers.blocking().depth();
     job.packed = null;
-    job.few = null;
-    if (Simd.VECTOR && rows > 1 && rows <= FEW_ROWS) {
-      job.few = workers.packFewRowsJob.pack(workers, products) ? workers.packFewRowsJob : null;
-    }
-    boolean single = !Simd.VECTOR || rows == 1 && job.scaleInputs();
-    if (!single && job.few == null) {
-      job.packed = workers.packRowsJob;
-      job.packed.begin(products.length);
-      for (int i = 0; i < products.length; i++) {
-        job.packed.set(i, products[i].in);
-      }
-      job.packed.pack(workers, job.depth);
+    job.packFew(workers, rows);
+    boolean single = job.few != null || rows < PACKED_FROM && (!Simd.VECTOR || job.scaleInputs());
+    if (Simd.VECTOR && !single) {
+      job.pack(workers);
     }
     job.group = job.packed != null ? workers.group(panels) : Simd.VECTOR ? VectorProduct.PANELS : 1;
     int units = 0;
@@ -198,7 +193,13 @@ public final class Linear {
     private int depth;
     private int group;
 
-    /** The row of inputs that meets F16 weights, scaled; where it starts for product i. */
+    /** Whether tiles read weights as they are stored, without a widened block between. */
+    private boolean direct;
+
+    /** Makes sure that reading ahead is not left out: nobody reads it. */
+    private int readAhead;
+
+    /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
     private float[] scaled = {};
 
     private int[] starts = {};
@@ -216,7 +217,7 @@ public final class Linear {
       for (int i = 0; i < products.length; i++) {
         boolean shared = i > 0 && products[i].in == products[i - 1].in;
         starts[i] = shared ? starts[i - 1] : size;
-        size += shared ? 0 : products[i].in.columns();
+        size += shared ? 0 : products[i].in.rows() * products[i].in.columns();
       }
       if (scaled.length < size) {
         scaled = new float[size];
@@ -224,11 +225,44 @@ public final class Linear {
       boolean fits = true;
       for (int i = 0; i < products.length; i++) {
         FloatMatrix in = products[i].in;
-        if (products[i].weight.type() == ElementType.F16) {
-          fits &= VectorProduct.scale(scaled, starts[i], in.data(), in.index(0), in.columns());
+        for (int r = 0; r < in.rows() && products[i].weight.type() == ElementType.F16; r++) {
+          int at = starts[i] + r * in.columns();
+          fits &= VectorProduct.scale(scaled, at, in.data(), in.index(r), in.columns());
         }
       }
       return fits;
+    }
+
+    private boolean anyBlocks() {
+      boolean any = false;
+      for (int i = 0; i < products.length; i++) {
+        any |= products[i].weight.type().isBlocks();
+      }
+      return any;
+    }
+
+    /** Packs a few rows of inputs, unless there are more or their weights are blocks. */
+    private void packFew(Workers workers, int rows) {
+      boolean suits = Simd.VECTOR && rows > 1 && rows <= FEW_ROWS && !anyBlocks();
+      few = suits && workers.packFewRowsJob.pack(workers, products) ? workers.packFewRowsJob : null;
+    }
+
+    /** Packs the inputs; those of F16 weights scaled, unless a value is too large for it. */
+    private void pack(Workers workers) {
+      packed = workers.packRowsJob;
+      direct = VectorStoredTile.FITS && !anyBlocks();
+      if (!packInputs(workers)) {
+        direct = false;
+        packInputs(workers);
+      }
+    }
+
+    private boolean packInputs(Workers workers) {
+      packed.begin(products.length);
+      for (int i = 0; i < products.length; i++) {
+        packed.set(i, products[i].in, direct && products[i].weight.type() == ElementType.F16);
+      }
+      return packed.pack(workers, depth);
     }
 
     /** Units of a product. */
@@ -247,10 +281,8 @@ public final class Linear {
       int first = rest * group;
       int panels = Math.min(group, product.weight.panels() - first);
       int rows = product.in.rows();
-      int padded =
-          few != null
-              ? PackFewRowsJob.padded(rows)
-              : packed == null ? rows : roundUp(rows, VectorTile.ROWS);
+      int tile = few != null ? VectorFewRows.TILE : packed != null ? VectorTile.ROWS : 1;
+      int padded = roundUp(rows, tile);
       int size = padded * Weights.PANEL_ROWS;
       float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
       for (int p = 0; p < panels; p++) {
@@ -305,15 +337,22 @@ public final class Linear {
       boolean scales = Simd.VECTOR && weight.type() == ElementType.F16;
       float[] x = scales ? scaled : in.data();
       float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
-      for (int r = 0; r < in.rows(); r++) {
-        int y = r * Weights.PANEL_ROWS;
-        if (Simd.VECTOR) {
-          int from = scales ? starts[i] : in.index(r);
-          int last = panels - 1; // a single panel is met twice, the second time for nothing
-          VectorProduct.addFeatures(
-              sums, y, size + y, x, from, weight, panel, panel + last, 0, in.columns(), line);
-        } else {
-          ScalarProduct.addFeatures(sums, y, x, in.index(r), weight, panel, 0, in.columns(), line);
+      int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
+      for (int k = 0; k < in.columns(); k += step) {
+        int to = Math.min(in.columns(), k + step);
+        for (int r = 0; r < in.rows(); r++) {
+          int y = r * Weights.PANEL_ROWS;
+          int from = scales ? starts[i] + r * in.columns() : in.index(r);
+          if (Simd.VECTOR && !weight.type().isBlocks()) {
+            int last = panels - 1; // a single panel is met twice, the second time for nothing
+            VectorProduct.addFeatures(
+                sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
+          } else {
+            for (int p = 0; p < panels; p++) {
+              ScalarProduct.addFeatures(
+                  sums, p * size + y, x, from, weight, panel + p, k, to, line);
+            }
+          }
         }
       }
     }
@@ -342,20 +381,23 @@ public final class Linear {
         int panels,
         Scratch scratch) {
       int columns = product.in.columns();
-      MemorySegment blocks =
-          scratch.segment(Scratch.Use.WEIGHTS, 4L * group * depth * Weights.PANEL_ROWS);
       for (int k = 0; k < columns; k += depth) {
         int features = Math.min(depth, columns - k);
-        long block = 4L * features * Weights.PANEL_ROWS;
-        VectorWidening.widen(product.weight, firstPanel, panels, k, k + features, blocks, scratch);
+        MemorySegment blocks = null;
+        if (!direct) {
+          blocks = scratch.segment(Scratch.Use.WEIGHTS, 4L * group * depth * Weights.PANEL_ROWS);
+          VectorWidening.widen(
+              product.weight, firstPanel, panels, k, k + features, blocks, scratch);
+        }
         for (int row = 0; row < product.in.rows(); row += VectorTile.ROWS) {
           int in = packed.index(i, k, row, features);
           int count = Math.min(VectorTile.ROWS, product.in.rows() - row);
           for (int p = 0; p < panels; p++) {
             int out = p * size + row * Weights.PANEL_ROWS;
-            for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
-              long from = p * block + 4L * c * features;
-              VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
+            if (direct) {
+              addStored(sums, out, in, product.weight, firstPanel, p, k, features, row, count);
+            } else {
+              addWidened(sums, out, in, blocks, p, features, count);
             }
           }
           if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
@@ -364,6 +406,34 @@ public final class Linear {
             }
           }
         }
+      }
+    }
+
+    /** Before the first tile, lines are read ahead: a tile alone waits for each of them. */
+    private void addStored(
+        float[] sums,
+        int out,
+        int in,
+        Weights weight,
+        int firstPanel,
+        int p,
+        int k,
+        int features,
+        int row,
+        int count) {
+      int panel = firstPanel + p;
+      if (row == 0 && (p == 0 || !weight.sharesLine(panel - 1))) {
+        readAhead += VectorStoredTile.readAhead(weight, panel, k, features);
+      }
+      VectorStoredTile.add(sums, out, packed.buffer, in, weight, panel, k, features, count);
+    }
+
+    private void addWidened(
+        float[] sums, int out, int in, MemorySegment blocks, int p, int features, int count) {
+      long block = 4L * p * features * Weights.PANEL_ROWS;
+      for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
+        long from = block + 4L * c * features;
+        VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
       }
     }
 

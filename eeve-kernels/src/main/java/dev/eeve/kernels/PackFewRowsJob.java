@@ -34,7 +34,7 @@ final class PackFewRowsJob extends Job {
       starts[i] = shared(i) ? starts[i - 1] : size;
       firstUnits[i] = units;
       if (!shared(i)) {
-        size += padded(in.rows()) * in.columns();
+        size += Math.ceilDiv(in.rows(), TILE) * TILE * in.columns();
         units += Math.ceilDiv(in.columns(), COLUMNS);
       }
     }
@@ -45,11 +45,6 @@ final class PackFewRowsJob extends Job {
     fits = true;
     workers.run(this, units);
     return fits;
-  }
-
-  /** Rows with those that fill the last tile. */
-  static int padded(int rows) {
-    return Math.ceilDiv(rows, TILE) * TILE;
   }
 
   /** Where feature {@code k} of the tile of row {@code first} stands for product {@code i}. */

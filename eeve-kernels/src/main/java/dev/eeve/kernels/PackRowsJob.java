@@ -3,32 +3,50 @@ package dev.eeve.kernels;
 /**
  * Packs rows of matrices as the broadcast operand of {@link VectorTile}: for each block of columns,
  * for each tile, column by column, the tile's rows side by side. Rows past the last are zero.
- * Neighbours that are the same matrix share one packing.
+ * Neighbours that are the same matrix, packed alike, share one packing.
  */
 final class PackRowsJob extends Job {
   float[] buffer = {};
   private FloatMatrix[] matrices = {};
+  private boolean[] scaled = {};
   private int[] starts = {};
   private int count;
   private int tiles;
   private int depth;
+  private volatile boolean tooLarge;
 
   /** Makes room for {@code count} matrices; {@link #set} gives them. */
   void begin(int count) {
     this.count = count;
     if (matrices.length < count) {
       matrices = new FloatMatrix[count];
+      scaled = new boolean[count];
       starts = new int[count];
     }
   }
 
   void set(int i, FloatMatrix matrix) {
-    matrices[i] = matrix;
+    set(i, matrix, false);
   }
 
-  /** Packs all matrices, which have equally many rows, in blocks of {@code depth} columns. */
-  void pack(Workers workers, int depth) {
+  /**
+   * As above.
+   *
+   * @param scale whether values are multiplied by {@link VectorProduct#F16_SCALE}
+   */
+  void set(int i, FloatMatrix matrix, boolean scale) {
+    matrices[i] = matrix;
+    scaled[i] = scale;
+  }
+
+  /**
+   * Packs all matrices, which have equally many rows, in blocks of {@code depth} columns.
+   *
+   * @return false where a value was too large to be scaled; nothing can be said of the packing then
+   */
+  boolean pack(Workers workers, int depth) {
     this.depth = depth;
+    tooLarge = false;
     tiles = (matrices[0].rows() + VectorTile.ROWS - 1) / VectorTile.ROWS;
     int size = 0;
     for (int i = 0; i < count; i++) {
@@ -45,10 +63,11 @@ final class PackRowsJob extends Job {
     for (int i = 0; i < count; i++) {
       matrices[i] = null;
     }
+    return !tooLarge;
   }
 
   private boolean shared(int i) {
-    return i > 0 && matrices[i] == matrices[i - 1];
+    return i > 0 && matrices[i] == matrices[i - 1] && scaled[i] == scaled[i - 1];
   }
 
   @Override
@@ -63,14 +82,22 @@ final class PackRowsJob extends Job {
       int at = index(unit / tiles, k, first, features);
       if (first + VectorTile.ROWS <= matrix.rows()) {
         packTile(matrix.data(), matrix.index(first) + k, matrix.columns(), features, buffer, at);
-        continue;
+      } else {
+        packLastTile(matrix, first, k, features, at);
       }
-      for (int r = 0; r < VectorTile.ROWS; r++) {
-        boolean exists = first + r < matrix.rows();
-        int from = exists ? matrix.index(first + r) + k : 0;
-        for (int f = 0; f < features; f++) {
-          buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[from + f] : 0f;
-        }
+      if (scaled[unit / tiles]
+          && !VectorProduct.scale(buffer, at, buffer, at, features * VectorTile.ROWS)) {
+        tooLarge = true;
+      }
+    }
+  }
+
+  private void packLastTile(FloatMatrix matrix, int first, int k, int features, int at) {
+    for (int r = 0; r < VectorTile.ROWS; r++) {
+      boolean exists = first + r < matrix.rows();
+      int from = exists ? matrix.index(first + r) + k : 0;
+      for (int f = 0; f < features; f++) {
+        buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[from + f] : 0f;
       }
     }
   }

@@ -118,13 +118,15 @@ final class VectorProduct {
   /**
    * Multiplies rows by {@link #F16_SCALE}.
    *
+   * @param target overwritten; may be {@code row} itself, in the same place
    * @return whether all products are finite; else nothing can be said of them
    */
   static boolean scale(float[] target, int targetAt, float[] row, int at, int count) {
     float largest = 0;
     for (int i = 0; i < count; i++) {
-      target[targetAt + i] = row[at + i] * F16_SCALE;
-      largest = Math.max(largest, Math.abs(row[at + i]));
+      float value = row[at + i];
+      target[targetAt + i] = value * F16_SCALE;
+      largest = Math.max(largest, Math.abs(value));
     }
     return largest < F16_LIMIT;
   }

@@ -65,7 +65,8 @@ final class VectorTile {
     if (ROWS == 4 || rows <= 4) {
       add4(out, outAt, in, inAt, block, blockAt, features);
     } else if (rows <= 8) {
-      add8(out, outAt, in, inAt, block, blockAt, features);
+      add4(out, outAt, in, inAt, block, blockAt, features);
+      add4(out, outAt + 4 * STRIDE, in, inAt + 4, block, blockAt, features);
     } else {
       add12(out, outAt, in, inAt, block, blockAt, features);
     }
@@ -121,79 +122,6 @@ final class VectorTile {
     b2.intoArray(out, outAt + 2 * STRIDE + LANES);
     a3.intoArray(out, outAt + 3 * STRIDE);
     b3.intoArray(out, outAt + 3 * STRIDE + LANES);
-  }
-
-  /** For the last rows where a tile of 12 would compute many that do not exist. */
-  private static void add8(
-      float[] out,
-      int outAt,
-      float[] in,
-      int inAt,
-      MemorySegment block,
-      long blockAt,
-      int features) {
-    FloatVector a0 = FloatVector.fromArray(FLOATS, out, outAt);
-    FloatVector b0 = FloatVector.fromArray(FLOATS, out, outAt + LANES);
-    FloatVector a1 = FloatVector.fromArray(FLOATS, out, outAt + STRIDE);
-    FloatVector b1 = FloatVector.fromArray(FLOATS, out, outAt + STRIDE + LANES);
-    FloatVector a2 = FloatVector.fromArray(FLOATS, out, outAt + 2 * STRIDE);
-    FloatVector b2 = FloatVector.fromArray(FLOATS, out, outAt + 2 * STRIDE + LANES);
-    FloatVector a3 = FloatVector.fromArray(FLOATS, out, outAt + 3 * STRIDE);
-    FloatVector b3 = FloatVector.fromArray(FLOATS, out, outAt + 3 * STRIDE + LANES);
-    FloatVector a4 = FloatVector.fromArray(FLOATS, out, outAt + 4 * STRIDE);
-    FloatVector b4 = FloatVector.fromArray(FLOATS, out, outAt + 4 * STRIDE + LANES);
-    FloatVector a5 = FloatVector.fromArray(FLOATS, out, outAt + 5 * STRIDE);
-    FloatVector b5 = FloatVector.fromArray(FLOATS, out, outAt + 5 * STRIDE + LANES);
-    FloatVector a6 = FloatVector.fromArray(FLOATS, out, outAt + 6 * STRIDE);
-    FloatVector b6 = FloatVector.fromArray(FLOATS, out, outAt + 6 * STRIDE + LANES);
-    FloatVector a7 = FloatVector.fromArray(FLOATS, out, outAt + 7 * STRIDE);
-    FloatVector b7 = FloatVector.fromArray(FLOATS, out, outAt + 7 * STRIDE + LANES);
-    for (int k = 0; k < features; k++) {
-      long at = blockAt + (long) k * LINE;
-      FloatVector left = FloatVector.fromMemorySegment(FLOATS, block, at, ORDER);
-      FloatVector right = FloatVector.fromMemorySegment(FLOATS, block, at + BYTES, ORDER);
-      int row = inAt + k * ROWS;
-      FloatVector x0 = FloatVector.broadcast(FLOATS, in[row]);
-      a0 = x0.fma(left, a0);
-      b0 = x0.fma(right, b0);
-      FloatVector x1 = FloatVector.broadcast(FLOATS, in[row + 1]);
-      a1 = x1.fma(left, a1);
-      b1 = x1.fma(right, b1);
-      FloatVector x2 = FloatVector.broadcast(FLOATS, in[row + 2]);
-      a2 = x2.fma(left, a2);
-      b2 = x2.fma(right, b2);
-      FloatVector x3 = FloatVector.broadcast(FLOATS, in[row + 3]);
-      a3 = x3.fma(left, a3);
-      b3 = x3.fma(right, b3);
-      FloatVector x4 = FloatVector.broadcast(FLOATS, in[row + 4]);
-      a4 = x4.fma(left, a4);
-      b4 = x4.fma(right, b4);
-      FloatVector x5 = FloatVector.broadcast(FLOATS, in[row + 5]);
-      a5 = x5.fma(left, a5);
-      b5 = x5.fma(right, b5);
-      FloatVector x6 = FloatVector.broadcast(FLOATS, in[row + 6]);
-      a6 = x6.fma(left, a6);
-      b6 = x6.fma(right, b6);
-      FloatVector x7 = FloatVector.broadcast(FLOATS, in[row + 7]);
-      a7 = x7.fma(left, a7);
-      b7 = x7.fma(right, b7);
-    }
-    a0.intoArray(out, outAt);
-    b0.intoArray(out, outAt + LANES);
-    a1.intoArray(out, outAt + STRIDE);
-    b1.intoArray(out, outAt + STRIDE + LANES);
-    a2.intoArray(out, outAt + 2 * STRIDE);
-    b2.intoArray(out, outAt + 2 * STRIDE + LANES);
-    a3.intoArray(out, outAt + 3 * STRIDE);
-    b3.intoArray(out, outAt + 3 * STRIDE + LANES);
-    a4.intoArray(out, outAt + 4 * STRIDE);
-    b4.intoArray(out, outAt + 4 * STRIDE + LANES);
-    a5.intoArray(out, outAt + 5 * STRIDE);
-    b5.intoArray(out, outAt + 5 * STRIDE + LANES);
-    a6.intoArray(out, outAt + 6 * STRIDE);
-    b6.intoArray(out, outAt + 6 * STRIDE + LANES);
-    a7.intoArray(out, outAt + 7 * STRIDE);
-    b7.intoArray(out, outAt + 7 * STRIDE + LANES);
   }
 
   /** 32 registers: 24 sums, 2 columns, up to 6 inputs. */

@@ -75,6 +75,7 @@ final class VectorWidening {
       case F32 -> widenF32(room, at, width, weight.memory, line);
       case BF16 -> widenBf16(room, at, width, weight.memory, line);
       case F16 -> widenF16(room, at, width, weight.memory, line);
+      case Q8_0, Q4_0 -> VectorBlocks.strip(room, at, weight, panel, first, width);
     }
   }
 

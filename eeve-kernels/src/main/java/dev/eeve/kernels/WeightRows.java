@@ -43,7 +43,7 @@ final class WeightRows {
     this.weights = weights;
     this.source = source;
     this.sourceType = sourceType;
-    this.group = Weights.LINE_BYTES / weights.type().bytes();
+    this.group = Weights.groupRows(weights.type());
   }
 
   /** See {@link Weights#put}. */
@@ -175,6 +175,7 @@ final class WeightRows {
           row[i] <<= 16;
         }
       }
+      case Q8_0, Q4_0 -> throw new IllegalStateException("blocks are BlockRows\' work");
     }
   }
 
@@ -192,6 +193,7 @@ final class WeightRows {
           row[i] = (row[i] + 0x7FFF + (row[i] >>> 16 & 1)) >>> 16;
         }
       }
+      case Q8_0, Q4_0 -> throw new IllegalStateException("blocks are BlockRows\' work");
     }
   }
 
@@ -202,6 +204,7 @@ final class WeightRows {
           case F32 -> 0x7F800000;
           case F16 -> 0x7C00;
           case BF16 -> 0x7F80;
+          case Q8_0, Q4_0 -> throw new IllegalStateException("blocks are BlockRows' work");
         };
     int lowest = exponent & -exponent;
     int carried = 0;

@@ -18,7 +18,7 @@ import java.nio.ByteOrder;
  * (F32) or of two (16-bit types); the lines of all columns follow each other, so that a group of 32
  * or 64 rows is read as one stream. A panel's share of a 16-bit line is 16 ints, int j holding row
  * j in its low half and row 16 + j in its high half: a shift and a mask widen it to fp32 in row
- * order. Rows past N are zero.
+ * order. Rows past N are zero. For the block types see {@link BlockLayout}.
  */
 public final class Weights {
   /** Rows of one panel. */
@@ -62,7 +62,7 @@ public final class Weights {
    * @param arena owner of the memory
    * @param type element type
    * @param rows N, at least 1
-   * @param columns K, at least 1
+   * @param columns K, at least 1; whole blocks of the type
    * @return the matrix
    */
   public static Weights allocate(Arena arena, ElementType type, int rows, int columns) {
@@ -75,7 +75,7 @@ public final class Weights {
    *
    * @param type element type
    * @param rows N, at least 1
-   * @param columns K, at least 1
+   * @param columns K, at least 1; whole blocks of the type
    * @return bytes
    */
   public static long byteSize(ElementType type, int rows, int columns) {
@@ -84,12 +84,19 @@ public final class Weights {
           "weights: (" + rows + ", " + columns + "), needed at least (1, 1)");
     }
     int group = groupRows(type);
-    return Math.multiplyExact((long) columns * LINE_BYTES, (rows - 1L + group) / group);
+    return Math.multiplyExact(groupBytes(type, columns), (rows - 1L + group) / group);
   }
 
   /** Rows whose values of one column share a line. */
-  private static int groupRows(ElementType type) {
-    return LINE_BYTES / type.bytes();
+  static int groupRows(ElementType type) {
+    return type == ElementType.F32 ? PANEL_ROWS : GROUP_ROWS;
+  }
+
+  private static long groupBytes(ElementType type, int columns) {
+    if (!type.isBlocks()) {
+      return (long) columns * LINE_BYTES;
+    }
+    return type.byteSize(columns) * GROUP_ROWS;
   }
 
   /**
@@ -108,7 +115,7 @@ public final class Weights {
     }
     int group = groupRows(type);
     int start = firstPanel * PANEL_ROWS + first;
-    long offset = start / group * (long) columns * LINE_BYTES;
+    long offset = start / group * groupBytes(type, columns);
     long bytes = byteSize(type, start % group + count, columns);
     return new Weights(
         memory.asSlice(offset, bytes), type, count, columns, start % group / PANEL_ROWS);
@@ -167,9 +174,20 @@ public final class Weights {
 
   /** Byte offset of a panel's share of line {@code k}. */
   long line(int panel, int k) {
+    if (type.isBlocks()) {
+      int inBlock = k % BlockLayout.COLUMNS / BlockLayout.columnsPerLine(type);
+      return scales(panel, k) + (1L + inBlock) * LINE_BYTES;
+    }
     int panels = groupRows(type) / PANEL_ROWS;
     int at = firstPanel + panel;
     return (at / panels * (long) columns + k) * LINE_BYTES + at % panels * (LINE_BYTES / panels);
+  }
+
+  /** Byte offset of a panel's share of the scales of the block that holds column {@code k}. */
+  long scales(int panel, int k) {
+    int at = firstPanel + panel;
+    long block = at / 2 * (long) (columns / BlockLayout.COLUMNS) + k / BlockLayout.COLUMNS;
+    return block * BlockLayout.lines(type) * LINE_BYTES + at % 2 * (LINE_BYTES / 2);
   }
 
   /** Byte offset of the whole line {@code k} that holds a row's value. */
@@ -189,19 +207,23 @@ public final class Weights {
   }
 
   /**
-   * Stores rows given in row-major order, converting to this matrix's type (nearest, ties to even).
+   * Stores rows given in row-major order, converting to this matrix's type (nearest, ties to even;
+   * to the block types as {@link BlockQuantizer} does). Blocks of the same type keep their bits.
    * Different rows may be stored by different threads only if no group of {@link #GROUP_ROWS} is
    * shared.
    *
    * @param firstRow first row written
    * @param count number of rows
-   * @param source {@code count × K} little-endian elements
+   * @param source {@code count × K} little-endian elements, or rows of blocks
    * @param sourceType their type
    * @return index into {@code source} of an element that is, or by the conversion would be, NaN or
    *     infinite, or −1 if there is none; rows from that element's on are then not all written
    */
   public long put(int firstRow, int count, MemorySegment source, ElementType sourceType) {
     checkRows(firstRow, count);
+    if (type.isBlocks() || sourceType.isBlocks()) {
+      return new BlockRows(this).put(firstRow, count, source, sourceType);
+    }
     return new WeightRows(this, source, sourceType).put(firstRow, count);
   }
 
@@ -210,10 +232,14 @@ public final class Weights {
    *
    * @param firstRow first row read
    * @param count number of rows
-   * @param target {@code count × K} little-endian elements, overwritten
+   * @param target {@code count × K} little-endian elements, or rows of blocks, overwritten
    */
   public void copyRows(int firstRow, int count, MemorySegment target) {
     checkRows(firstRow, count);
+    if (type.isBlocks()) {
+      new BlockRows(this).copy(firstRow, count, target);
+      return;
+    }
     for (int r = 0; r < count; r++) {
       long from = element(firstRow + r, 0);
       long to = (long) r * columns;
@@ -238,18 +264,20 @@ public final class Weights {
    */
   public void row(int row, float[] target, int offset) {
     checkRows(row, 1);
-    long from = element(row, 0);
     switch (type) {
       case F32 -> {
+        long from = element(row, 0);
         for (int k = 0; k < columns; k++) {
           target[offset + k] = memory.get(FLOAT, from + (long) k * LINE_BYTES);
         }
       }
       case F16, BF16 -> {
+        long from = element(row, 0);
         for (int k = 0; k < columns; k++) {
           target[offset + k] = widen(memory.get(SHORT, from + (long) k * LINE_BYTES), type);
         }
       }
+      case Q8_0, Q4_0 -> BlockRows.widen(this, row, target, offset);
     }
   }
 

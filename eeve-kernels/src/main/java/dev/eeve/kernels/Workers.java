@@ -62,7 +62,8 @@ public final class Workers implements AutoCloseable {
 
   /** How many of a product's {@code blocks} make one unit; results do not depend on it. */
   int group(int blocks) {
-    return Math.clamp(blocks / (UNITS_PER_THREAD * threads()), 1, MAX_GROUP);
+    int most = Math.clamp(blocks / (UNITS_PER_THREAD * threads()), 1, MAX_GROUP);
+    return Integer.highestOneBit(most); // panels that share lines stay together
   }
 
   /** Runs all units of a job, here and on the pool's threads, and returns when all are done. */

@@ -10,7 +10,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("brief")
 class EmbeddingTest {
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void eachIdGivesItsRow(ElementType type) {
     for (int columns : new int[] {1, 3, 4, 17, 80}) {
       try (Arena arena = Arena.ofConfined()) {

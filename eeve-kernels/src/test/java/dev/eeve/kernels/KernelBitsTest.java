@@ -162,7 +162,8 @@ class KernelBitsTest {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
         Workers workers = pool.workers(SMALL)) {
-      for (ElementType type : ElementType.values()) {
+      for (ElementType type :
+          new ElementType[] {ElementType.F32, ElementType.F16, ElementType.BF16}) {
         for (int n : SIZES) {
           RandomData random = new RandomData(n);
           int k = 117 - n;

@@ -52,7 +52,7 @@ class LinearBackwardTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void everyInputGradientIsTheDocumentedChain(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);

@@ -35,7 +35,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void everyOutputIsTheDocumentedChainOfFusedMultiplyAdds(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
@@ -59,7 +59,7 @@ class LinearTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void theScalarTwinGivesTheSameBits(ElementType type) {
     try (Arena arena = Arena.ofShared()) {
       for (int k : SIZES) {
@@ -100,7 +100,7 @@ class LinearTest {
       for (int threads : new int[] {1, 2, 3, 8}) {
         try (WorkerPool pool = new WorkerPool(threads);
             Workers workers = pool.workers(new Blocking(8, 16, 32, 64))) {
-          for (int rows : new int[] {1, 3, 5, 8, 64}) {
+          for (int rows : new int[] {1, 3, 8, 64}) {
             for (int from = 0; from + rows <= 64; from += rows) {
               FloatMatrix out = FloatMatrix.allocate(rows, n);
               Linear.forward(workers, new Linear.Product(out, in.rows(from, rows), weights, bias));
@@ -157,20 +157,20 @@ class LinearTest {
       Weights weights = RandomData.weights(arena, ElementType.F16, 70, 33, values);
       float[] bias = random.floats(70, ElementType.F32);
       for (float large : new float[] {65535.996f, 65536f, -1e30f, Float.MIN_VALUE}) {
-        for (int rows : new int[] {1, 5}) {
+        for (int rows : new int[] {1, 2, 5, 30, 40}) {
           FloatMatrix in = random.matrix(rows, 33);
           in.data()[in.index(rows - 1)] = large;
           in.data()[in.index(rows - 1) + 32] = large;
           Canary out = new Canary(rows, 70);
           Linear.forward(workers, new Linear.Product(out.matrix, in, weights, bias));
-          assertArrayEquals(reference(in, values, bias), out.values(), "input " + large);
+          assertArrayEquals(reference(in, values, bias), out.values(), rows + " rows, " + large);
         }
       }
     }
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void aViewThatStartsInsideAGroupGivesItsRows(ElementType type) {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
@@ -183,7 +183,7 @@ class LinearTest {
         for (int count : new int[] {1, 33, 40}) {
           float[] own = Arrays.copyOfRange(values, first * k, (first + count) * k);
           float[] bias = random.floats(count, ElementType.F32);
-          for (int rows : new int[] {1, 3, 13, 33}) {
+          for (int rows : new int[] {1, 3, 13, 40}) {
             FloatMatrix in = random.matrix(rows, k);
             Canary out = new Canary(rows, count);
             Weights view = weights.rows(first, count);

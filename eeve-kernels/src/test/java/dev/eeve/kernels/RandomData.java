@@ -24,7 +24,14 @@ final class RandomData {
             case F32 -> value;
             case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
             case BF16 -> Weights.widen(Weights.floatToBfloat16(value), ElementType.BF16);
+            case Q8_0, Q4_0 -> value;
           };
+    }
+    if (type.isBlocks()) {
+      BlockFormat format = type.blocks().orElseThrow();
+      MemorySegment blocks = MemorySegment.ofArray(new byte[(int) type.byteSize(count)]);
+      BlockQuantizer.quantize(format, blocks, 0, values, 0, count);
+      BlockDequantizer.dequantize(format, values, 0, count, blocks, 0);
     }
     return values;
   }
@@ -42,7 +49,11 @@ final class RandomData {
   }
 
   static MemorySegment rowMajor(Arena arena, ElementType type, float[] values) {
-    MemorySegment source = arena.allocate((long) values.length * type.bytes());
+    MemorySegment source = arena.allocate(type.byteSize(values.length));
+    if (type.isBlocks()) {
+      BlockQuantizer.quantize(type.blocks().orElseThrow(), source, 0, values, 0, values.length);
+      return source;
+    }
     for (int i = 0; i < values.length; i++) {
       switch (type) {
         case F32 ->
@@ -60,6 +71,7 @@ final class RandomData {
                 ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN),
                 i * 2L,
                 Weights.floatToBfloat16(values[i]));
+        case Q8_0, Q4_0 -> throw new AssertionError("handled above");
       }
     }
     return source;

@@ -17,11 +17,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class WeightsTest {
   private static final int[] COLUMNS = {1, 2, 3, 4, 5, 16, 67, 515};
+  private static final ElementType[] PLAIN = {ElementType.F32, ElementType.F16, ElementType.BF16};
   private static final int[] ROWS = {1, 15, 16, 17, 32, 33, 70};
 
   static Stream<Arguments> typePairs() {
-    return Stream.of(ElementType.values())
-        .flatMap(from -> Stream.of(ElementType.values()).map(to -> Arguments.of(from, to)));
+    return Stream.of(PLAIN).flatMap(from -> Stream.of(PLAIN).map(to -> Arguments.of(from, to)));
   }
 
   private static float rounded(float value, ElementType type) {
@@ -29,6 +29,7 @@ class WeightsTest {
       case F32 -> value;
       case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
       case BF16 -> Weights.widen(Weights.floatToBfloat16(value), type);
+      case Q8_0, Q4_0 -> throw new AssertionError("see BlockWeightsTest");
     };
   }
 
@@ -60,7 +61,7 @@ class WeightsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void copiedRowsAreTheBytesThatWerePut(ElementType type) {
     try (Arena arena = Arena.ofConfined()) {
       for (int n : ROWS) {
@@ -78,7 +79,7 @@ class WeightsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void rowsPutOneByOneOrFewAtATimeLeaveTheirNeighboursAlone(ElementType type) {
     int n = 70;
     int k = 37;
@@ -120,7 +121,7 @@ class WeightsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(ElementType.class)
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void everyNanOfTheFileIsRefused(ElementType to) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment one = arena.allocate(4);

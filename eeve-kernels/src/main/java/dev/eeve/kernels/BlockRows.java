@@ -1,0 +1,195 @@
+package dev.eeve.kernels;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Brings row-major rows into the panels of {@link Weights} where one of both is of a block type,
+ * and blocks back out. A group's rows are made blocks first; then a block of all of them at a time
+ * is dealt in an array and goes to memory at once.
+ */
+final class BlockRows {
+  private static final int GROUP = Weights.GROUP_ROWS;
+  private static final int ROWS = Weights.PANEL_ROWS;
+  private static final int LINE = Weights.LINE_BYTES;
+  private static final int HALF = LINE / 2;
+  private static final int COLUMNS = BlockLayout.COLUMNS;
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Weights weights;
+  private final ElementType type;
+  private final int columns;
+
+  BlockRows(Weights weights) {
+    this.weights = weights;
+    this.type = weights.type();
+    this.columns = weights.columns();
+  }
+
+  /** See {@link Weights#put}. */
+  long put(int firstRow, int count, MemorySegment source, ElementType sourceType) {
+    if (!type.isBlocks()) {
+      return putWidened(firstRow, count, source, sourceType);
+    }
+    long rowBytes = type.byteSize(columns);
+    byte[] blocks = new byte[Math.toIntExact(rowBytes * Math.min(count, GROUP))];
+    MemorySegment room = MemorySegment.ofArray(blocks);
+    float[] row = new float[columns];
+    byte[] lines = new byte[BlockLayout.lines(type) * LINE];
+    for (int r = 0; r < count; ) {
+      int first = weights.inGroup(firstRow + r);
+      int rows = Math.min(count - r, GROUP - first);
+      long from = r * sourceType.byteSize(columns);
+      if (sourceType == type) {
+        MemorySegment.copy(source, from, room, 0, rows * rowBytes);
+        int bad = infiniteScale(room, rows);
+        if (bad >= 0) {
+          return (long) r * columns + bad;
+        }
+      } else {
+        for (int j = 0; j < rows; j++) {
+          widen(source, sourceType, from + j * sourceType.byteSize(columns), row);
+          int bad = quantize(row, room, j * rowBytes);
+          if (bad >= 0) {
+            return (long) (r + j) * columns + bad;
+          }
+        }
+      }
+      dealGroup(firstRow + r, first, rows, blocks, lines);
+      r += rows;
+    }
+    return -1;
+  }
+
+  private int quantize(float[] row, MemorySegment room, long at) {
+    return BlockQuantizer.quantize(type.blocks().orElseThrow(), room, at, row, 0, columns);
+  }
+
+  /** A panel at a time by way of fp32, so that what lies between stays in the cache. */
+  private long putWidened(int firstRow, int count, MemorySegment source, ElementType sourceType) {
+    BlockFormat format = sourceType.blocks().orElseThrow();
+    long rowBytes = sourceType.byteSize(columns);
+    float[] rows = new float[Math.min(count, ROWS) * columns];
+    MemorySegment widened = MemorySegment.ofArray(rows);
+    for (int r = 0; r < count; r += ROWS) {
+      int panel = Math.min(ROWS, count - r);
+      BlockDequantizer.dequantize(format, rows, 0, panel * columns, source, r * rowBytes);
+      long bad = weights.put(firstRow + r, panel, widened, ElementType.F32);
+      if (bad >= 0) {
+        return (long) r * columns + bad;
+      }
+    }
+    return -1;
+  }
+
+  private static void widen(MemorySegment source, ElementType from, long at, float[] row) {
+    switch (from) {
+      case F32 -> MemorySegment.copy(source, FLOAT, at, row, 0, row.length);
+      case F16, BF16 -> {
+        for (int k = 0; k < row.length; k++) {
+          row[k] = Weights.widen(source.get(SHORT, at + 2L * k), from);
+        }
+      }
+      case Q8_0, Q4_0 ->
+          BlockDequantizer.dequantize(from.blocks().orElseThrow(), row, 0, row.length, source, at);
+    }
+  }
+
+  /** The first element of rows whose scale is NaN or infinite; −1 if there is none. */
+  private int infiniteScale(MemorySegment blocks, int rows) {
+    int bytes = type.blocks().orElseThrow().bytes();
+    int count = rows * (columns / COLUMNS);
+    for (int b = 0; b < count; b++) {
+      if ((blocks.get(SHORT, (long) b * bytes) & 0x7C00) == 0x7C00) {
+        return b * COLUMNS;
+      }
+    }
+    return -1;
+  }
+
+  private void dealGroup(int row, int first, int rows, byte[] blocks, byte[] lines) {
+    int rowBytes = (int) type.byteSize(columns);
+    int bytes = type.blocks().orElseThrow().bytes();
+    for (int b = 0; b < columns / COLUMNS; b++) {
+      long at = weights.scales(row / ROWS, b * COLUMNS) / LINE * LINE;
+      if (rows < GROUP) {
+        MemorySegment.copy(weights.memory, JAVA_BYTE, at, lines, 0, lines.length);
+      }
+      for (int j = 0; j < rows; j++) {
+        int to = (first + j) / ROWS * HALF;
+        deal(type, blocks, j * rowBytes + b * bytes, lines, to, (first + j) % ROWS);
+      }
+      MemorySegment.copy(lines, 0, weights.memory, JAVA_BYTE, at, lines.length);
+    }
+  }
+
+  /** One row's block to its places in the lines. */
+  private static void deal(
+      ElementType type, byte[] block, int from, byte[] lines, int to, int row) {
+    int pair = to + BlockLayout.pairSlot(row);
+    lines[pair] = block[from];
+    lines[pair + 1] = block[from + 1];
+    if (type == ElementType.Q8_0) {
+      for (int k = 0; k < COLUMNS; k++) {
+        lines[to + (1 + k / 2) * LINE + k % 2 * ROWS + row] = block[from + 2 + k];
+      }
+      return;
+    }
+    for (int k = 0; k < COLUMNS; k += 2) {
+      int shift = k < COLUMNS / 2 ? 0 : 4; // the file's high nibbles are the second 16 columns
+      int byteAt = from + 2 + k % (COLUMNS / 2);
+      int low = block[byteAt] >> shift & 15;
+      int high = block[byteAt + 1] >> shift & 15;
+      lines[pair + (1 + k / 4) * LINE + k % 4 / 2] = (byte) ((low | high << 4) ^ 0x88);
+    }
+  }
+
+  /** See {@link Weights#copyRows}. */
+  void copy(int firstRow, int count, MemorySegment target) {
+    int bytes = type.blocks().orElseThrow().bytes();
+    for (int r = 0; r < count; r++) {
+      int panel = (firstRow + r) / ROWS;
+      int row = (firstRow + r) % ROWS;
+      for (int b = 0; b < columns / COLUMNS; b++) {
+        long to = r * type.byteSize(columns) + (long) b * bytes;
+        long scales = weights.scales(panel, b * COLUMNS) + BlockLayout.pairSlot(row);
+        target.set(SHORT, to, weights.memory.get(SHORT, scales));
+        if (type == ElementType.Q8_0) {
+          for (int k = 0; k < COLUMNS; k++) {
+            target.set(JAVA_BYTE, to + 2 + k, (byte) code(panel, b * COLUMNS + k, row));
+          }
+        } else {
+          for (int k = 0; k < COLUMNS / 2; k++) {
+            int low = code(panel, b * COLUMNS + k, row) + 8;
+            int high = code(panel, b * COLUMNS + COLUMNS / 2 + k, row) + 8;
+            target.set(JAVA_BYTE, to + 2 + k, (byte) (low | high << 4));
+          }
+        }
+      }
+    }
+  }
+
+  private int code(int panel, int k, int row) {
+    return BlockLayout.code(type, weights.memory, weights.line(panel, k), k, row);
+  }
+
+  /** See {@link Weights#row}. */
+  static void widen(Weights weights, int row, float[] target, int offset) {
+    int panel = row / ROWS;
+    int inPanel = row % ROWS;
+    for (int b = 0; b < weights.columns(); b += COLUMNS) {
+      float scale = BlockLayout.scale(weights.memory, weights.scales(panel, b), inPanel);
+      for (int k = b; k < b + COLUMNS; k++) {
+        long half = weights.line(panel, k);
+        target[offset + k] =
+            BlockLayout.code(weights.type(), weights.memory, half, k, inPanel) * scale;
+      }
+    }
+  }
+}
