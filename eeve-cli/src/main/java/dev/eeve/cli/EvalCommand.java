@@ -17,7 +17,9 @@ import picocli.CommandLine.Option;
     description = "Multiple-choice tasks, scored by the log-likelihood of each choice.",
     mixinStandardHelpOptions = true)
 final class EvalCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @Option(
@@ -32,10 +34,17 @@ final class EvalCommand extends BaseCommand {
       description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "A PEFT adapter's folder; several add up.")
+  private List<Path> adapters = List.of();
+
   @Override
   public Integer call() throws IOException {
     List<MultipleChoice.Task> all = MultipleChoice.read(tasks);
-    try (LanguageModel language = open(model, dtype)) {
+    try (OpenModel opened = open(model, dtype, adapters)) {
+      LanguageModel language = opened.language();
       MultipleChoice.Result result =
           MultipleChoice.evaluate(
               all,

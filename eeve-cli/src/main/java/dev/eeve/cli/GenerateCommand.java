@@ -18,7 +18,9 @@ import picocli.CommandLine.Option;
 /** {@code eeve generate}. */
 @Command(name = "generate", description = "Continue a text.", mixinStandardHelpOptions = true)
 final class GenerateCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @ArgGroup(multiplicity = "1")
@@ -83,7 +85,10 @@ final class GenerateCommand extends BaseCommand {
   @Option(names = "--load-cache", hidden = true)
   private Path loadCache;
 
-  @Option(names = "--adapter", hidden = true)
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "A PEFT adapter's folder; several add up.")
   private List<Path> adapters = List.of();
 
   @Option(names = "--template", defaultValue = "none", description = "none or eeve-instruct.")
@@ -103,12 +108,12 @@ final class GenerateCommand extends BaseCommand {
     if (given != null && around != PromptTemplate.NONE) {
       throw new UsageException("--template: goes with text, not with --prompt-tokens");
     }
-    required(model);
     refuseWhatIsNotThereYet();
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
     long start = System.nanoTime();
-    try (LanguageModel language = open(model, dtype)) {
+    try (OpenModel opened = open(model, dtype, adapters)) {
+      LanguageModel language = opened.language();
       long loadNanos = System.nanoTime() - start;
       try (TokenStream stream = stream(language, given, text == null ? "" : around.apply(text))) {
         print(stream, language.tokenizer().isPresent(), loadNanos);
@@ -121,7 +126,6 @@ final class GenerateCommand extends BaseCommand {
     notYet(!cacheType.equals("f32"), "--cache-type " + cacheType, "use f32");
     notYet(saveCache != null, "--save-cache", "leave it out");
     notYet(loadCache != null, "--load-cache", "leave it out");
-    notYet(!adapters.isEmpty(), "--adapter", "leave it out");
   }
 
   private TokenStream stream(LanguageModel language, int[] given, String text) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.GgufExport;
 import dev.eeve.LanguageModel;
 import dev.eeve.LoadOptions;
+import dev.eeve.NormalFloatExport;
 import dev.eeve.QuantizationReport;
 import dev.eeve.checkpoint.DType;
 import dev.eeve.tokenizer.Tokenizer;
@@ -23,19 +24,24 @@ import picocli.CommandLine.Option;
 /** {@code eeve quantize}. */
 @Command(
     name = "quantize",
-    description = "Write a model as one GGUF file, tokenizer included.",
+    description = "Write a model as one GGUF file, or as a folder of NF4, tokenizer included.",
     mixinStandardHelpOptions = true)
 final class QuantizeCommand extends BaseCommand {
   private static final Map<String, DType> TYPES =
       Map.of("q8_0", DType.Q8_0, "q4_0", DType.Q4_0, "f16", DType.F16, "bf16", DType.BF16);
 
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
-  @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16.")
+  @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16; nf4.")
   private String type;
 
-  @Option(names = "--output", required = true, description = "The .gguf file to write.")
+  @Option(
+      names = "--output",
+      required = true,
+      description = "The .gguf file to write; nf4: folder.")
   private Path file;
 
   @Option(
@@ -58,14 +64,20 @@ final class QuantizeCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
+    if (type.equals("nf4")) {
+      return normalFloat();
+    }
     DType matrices = TYPES.get(type);
     if (matrices == null) {
-      throw new UsageException("--type: " + type + ", needed q8_0, q4_0, f16 or bf16");
+      throw new UsageException("--type: " + type + ", needed q8_0, q4_0, f16, bf16 or nf4");
     }
     if (subject != null && !report) {
       throw new UsageException("--report-file and --report-tokens: go with --report");
     }
-    required(model);
+    return withModel(model, path -> write(path, matrices));
+  }
+
+  private int write(Path model, DType matrices) throws IOException {
     LoadOptions options = options("auto");
     int[] given =
         subject == null || subject.tokens == null ? null : ids("--report-tokens", subject.tokens);
@@ -87,7 +99,7 @@ final class QuantizeCommand extends BaseCommand {
     root.put("bytes", Files.size(file));
     if (report) {
       try {
-        put(root, ratios, QuantizationReport.compare(model, file, tokens(given), options));
+        put(root, ratios, QuantizationReport.compare(model, file, tokens(model, given), options));
       } catch (IllegalArgumentException e) {
         throw Messages.under(given != null ? "--report-tokens" : "--report-file", "tokens", e);
       }
@@ -96,7 +108,27 @@ final class QuantizeCommand extends BaseCommand {
     return 0;
   }
 
-  private Optional<int[]> tokens(int[] given) throws IOException {
+  /** bitsandbytes' format is a folder's, not GGUF's. */
+  private int normalFloat() throws IOException {
+    if (report) {
+      throw new UsageException("--report: is of GGUF files, not of nf4; leave it out");
+    }
+    try (Progress progress = new Progress(console)) {
+      NormalFloatExport.write(
+          required(model), file, (done, total) -> progress.update("quantizing", done, total));
+    } catch (IllegalArgumentException e) {
+      throw Messages.under("--output", "output", Messages.under("--model", "model", e));
+    }
+    if (json) {
+      ObjectNode root = JsonNodeFactory.instance.objectNode();
+      output.json(root.put("output", file.toString()).put("type", type));
+    } else {
+      output.line(file.toString());
+    }
+    return 0;
+  }
+
+  private Optional<int[]> tokens(Path model, int[] given) throws IOException {
     if (subject == null || subject.file == null) {
       return Optional.ofNullable(given);
     }

@@ -24,6 +24,9 @@ final class RecipeRunner {
   /** For a step's record, and for the files of this package that hold results. */
   static final ObjectMapper JSON = new ObjectMapper();
 
+  /** Ends the name of a finished step's record, beside its folder. */
+  static final String RECORD = ".step.json";
+
   private final Recipe recipe;
   private final Console console;
   private final int threads;
@@ -56,7 +59,7 @@ final class RecipeRunner {
               .formatted(recipe.folder()));
     }
     for (Recipe.Step step : recipe.steps()) {
-      Path record = recipe.folder().resolve(step.name() + ".step.json");
+      Path record = recipe.folder().resolve(step.name() + RECORD);
       Path begun = recipe.folder().resolve(step.name() + ".begun");
       if (Files.exists(record)
           && JSON.readTree(record.toFile()).path("key").asText().equals(step.key())) {

@@ -1,11 +1,13 @@
 package dev.eeve.model;
 
+import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.CrossEntropy;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -22,6 +24,8 @@ public final class Session implements AutoCloseable {
   private record FewRows(Activations activations, FloatMatrix logits, Linear.Product[] head) {}
 
   private final PhiModel model;
+  private final List<LoraAdapter> adapters;
+  private final LinearLayer lmHead;
   private final Workers workers;
   private final KeyValueCache cache;
   private final Activations single;
@@ -50,19 +54,51 @@ public final class Session implements AutoCloseable {
    * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
    */
   public Session(PhiModel model, WorkerPool pool, Blocking blocking, int capacity) {
+    this(model, List.of(), pool, blocking, capacity);
+  }
+
+  /**
+   * Takes memory for a context that is computed with adapters beside the model's weights.
+   *
+   * @param model the model; close it after this
+   * @param adapters their updates add up; close them after this
+   * @param pool threads to run on
+   * @param blocking block sizes
+   * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
+   */
+  public Session(
+      PhiModel model,
+      List<LoraAdapter> adapters,
+      WorkerPool pool,
+      Blocking blocking,
+      int capacity) {
     PhiConfig config = model.config();
     if (capacity < 1 || capacity > config.maxPositionEmbeddings()) {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
     MemoryPlan.requireContext(config, model.types(), capacity);
+    LoraAdapter.requireTogether(config.dimensions(), adapters);
     this.model = model;
-    this.single = new Activations(model, 1, new float[0]);
-    this.block = new Activations(model, 1, new float[0]);
+    this.adapters = List.copyOf(adapters);
+    this.lmHead = lmHead(model, adapters);
+    this.single = new Activations(model, adapters, 1, new float[0]);
+    this.block = new Activations(model, adapters, 1, new float[0]);
     this.logits = FloatMatrix.allocate(1, config.vocabSize());
-    this.head = new Linear.Product[] {model.lmHead().product(logits, single.x)};
+    this.head = new Linear.Product[] {lmHead.product(logits, single.x)};
     this.workers = pool.workers(blocking);
     this.cache = new KeyValueCache(config, capacity);
+  }
+
+  /** The model's own head, or an adapter's. */
+  private static LinearLayer lmHead(PhiModel model, List<LoraAdapter> adapters) {
+    for (LoraAdapter adapter : adapters) {
+      if (adapter.savedMatrix("lm_head.weight").isPresent()) {
+        return new LinearLayer(
+            adapter.savedMatrix("lm_head.weight").get(), adapter.savedVector("lm_head.bias").get());
+      }
+    }
+    return model.lmHead();
   }
 
   /**
@@ -137,7 +173,7 @@ public final class Session implements AutoCloseable {
   private void appendBlock(int[] ids, int from, int to) {
     int rows = to - from;
     if (block.rows() != rows) {
-      block = new Activations(model, rows, block.buffer());
+      block = new Activations(model, adapters, rows, block.buffer());
     }
     PhiForward.forward(workers, model, block, cache, ids, from, position);
     position += rows;
@@ -218,14 +254,7 @@ public final class Session implements AutoCloseable {
       int end = endOfBlock(first, to);
       appendBlock(ids, first, end);
       CrossEntropy.logProbabilities(
-          workers,
-          scores,
-          first - from,
-          block.x,
-          model.lmHead().weight(),
-          model.lmHead().bias(),
-          targets,
-          first);
+          workers, scores, first - from, block.x, lmHead.weight(), lmHead.bias(), targets, first);
       first = end;
     }
     return scores;
@@ -241,7 +270,7 @@ public final class Session implements AutoCloseable {
    */
   public void appendForLogits(int[] ids, int from, int to, Consumer<FloatMatrix> rows) {
     check(ids, from, to);
-    LinearLayer head = model.lmHead();
+    LinearLayer head = lmHead;
     for (int first = from; first < to; ) {
       int end = endOfBlock(first, to);
       appendBlock(ids, first, end);
@@ -285,12 +314,11 @@ public final class Session implements AutoCloseable {
     int vocabulary = model.config().vocabSize();
     if (fewLogits.length == 0) {
       fewLogits = new float[FEW_ROWS * vocabulary];
-      fewActivations = new Activations(model, FEW_ROWS, fewActivations).buffer();
+      fewActivations = new Activations(model, adapters, FEW_ROWS, fewActivations).buffer();
     }
-    Activations activations = new Activations(model, rows, fewActivations);
+    Activations activations = new Activations(model, adapters, rows, fewActivations);
     FloatMatrix out = new FloatMatrix(fewLogits, 0, rows, vocabulary);
-    return new FewRows(
-        activations, out, new Linear.Product[] {model.lmHead().product(out, activations.x)});
+    return new FewRows(activations, out, new Linear.Product[] {lmHead.product(out, activations.x)});
   }
 
   /**

@@ -73,10 +73,17 @@ final class HeadLoss {
 
   /**
    * {@code Σ −log p}, and the gradients of {@code scale} times that: of the head's trained rows,
-   * added to, and of {@code x}, overwritten, if that is needed.
+   * and of {@code x}, overwritten, if that is needed.
    */
   double forwardBackward(
-      Workers workers, FloatMatrix dx, boolean needX, FloatMatrix x, int[] targets, float scale) {
+      Workers workers,
+      FloatMatrix dx,
+      boolean needX,
+      FloatMatrix x,
+      int[] targets,
+      float scale,
+      GradientFlow flow) {
+    boolean overwrites = start(flow);
     int[] rows = rowsWithTargets(targets);
     if (needX) {
       Arrays.fill(dx.data(), dx.offset(), dx.offset() + dx.rows() * dx.columns(), 0f);
@@ -91,12 +98,30 @@ final class HeadLoss {
       for (double one : losses) {
         loss += one;
       }
-      backwardWeight(workers, pieces, in);
+      backwardWeight(workers, pieces, in, overwrites && first == 0);
       if (needX) {
         backwardInput(workers, dx, chunk, pieces);
       }
     }
+    if (rows.length == 0 && overwrites) {
+      zero();
+    }
     return loss;
+  }
+
+  /** Whether the first chunk overwrites: not where some trained rows are past the softmax's. */
+  private boolean start(GradientFlow flow) {
+    boolean all = head.weight().getLast().endRow() == vocabulary;
+    if (flow.overwrites() && !all) {
+      zero();
+    }
+    return flow.overwrites() && all;
+  }
+
+  private void zero() {
+    for (RowSegment segment : head.weight()) {
+      segment.trained().ifPresent(rows -> rows.gradient().fillWithZeros());
+    }
   }
 
   private void backwardInput(Workers workers, FloatMatrix dx, int[] chunk, FloatMatrix[] dLogits) {
@@ -112,14 +137,16 @@ final class HeadLoss {
     }
   }
 
-  private void backwardWeight(Workers workers, FloatMatrix[] dLogits, FloatMatrix in) {
+  private void backwardWeight(
+      Workers workers, FloatMatrix[] dLogits, FloatMatrix in, boolean overwrites) {
     List<Linear.WeightGradient> parts = new ArrayList<>();
     for (int i = 0; i < segments.size(); i++) {
       FloatMatrix dOut = dLogits[i];
       segments
           .get(i)
           .trained()
-          .ifPresent(rows -> parts.add(new Linear.WeightGradient(rows.gradient(), dOut, in)));
+          .ifPresent(
+              rows -> parts.add(new Linear.WeightGradient(rows.gradient(), dOut, in, overwrites)));
     }
     if (!parts.isEmpty()) {
       Linear.backwardWeight(workers, parts.toArray(Linear.WeightGradient[]::new));
@@ -156,7 +183,7 @@ final class HeadLoss {
       float[] bias = Arrays.copyOfRange(head.bias(), segment.firstRow(), segment.endRow());
       products[i] = new Linear.Product(pieces[i], in, segment.weights(), bias);
     }
-    Linear.forward(workers, products);
+    Linear.forwardExact(workers, products);
     return pieces;
   }
 

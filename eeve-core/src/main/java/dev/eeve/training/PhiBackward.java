@@ -29,33 +29,46 @@ final class PhiBackward {
       TrainingActivations s,
       TrainingBatch batch,
       ResidualDropout dropout,
-      boolean checkpointing) {
+      boolean checkpointing,
+      GradientFlow flow) {
     int layers = model.layers().size();
     int lowest = model.lowestLayer();
     FloatMatrix h = s.h(layers);
     norm(workers, model.finalLayernorm(), s.dx, h, s.mean, s.rstd);
     if (lowest == layers) {
+      flow.complete(model.finalLayernorm().trained());
       return;
     }
     Arrays.fill(s.dh.data(), 0, s.dh.rows() * s.dh.columns(), 0f);
     float[] weight = model.finalLayernorm().weight();
     LayerNorm.backward(workers, s.dh, s.dx, h, weight, s.mean, s.rstd);
+    flow.complete(model.finalLayernorm().trained());
     boolean embedding = model.embeddingTrains();
     for (int i = layers - 1; i >= lowest; i--) {
       if (checkpointing) {
         TrainingForward.branches(
             workers, model, model.layers().get(i), s, s.layer(i), s.h(i), batch);
       }
-      layer(workers, model, i, s, batch, dropout, embedding || i > lowest);
+      boolean overwrites = flow.overwrites();
+      layer(workers, model, i, s, batch, dropout, embedding || i > lowest, overwrites);
+      flow.complete(model.layers().get(i).trained());
     }
     for (RowSegment segment : model.embedTokens()) {
-      segment
-          .trained()
-          .ifPresent(
-              rows ->
-                  Embedding.backward(
-                      workers, rows.gradient(), rows.firstRow(), s.dh, batch.ids(), 0));
+      segment.trained().ifPresent(rows -> embedding(workers, rows, s, batch, flow));
     }
+  }
+
+  private static void embedding(
+      Workers workers,
+      TrainedMatrix rows,
+      TrainingActivations s,
+      TrainingBatch batch,
+      GradientFlow flow) {
+    if (flow.overwrites()) {
+      rows.gradient().fillWithZeros();
+    }
+    Embedding.backward(workers, rows.gradient(), rows.firstRow(), s.dh, batch.ids(), 0);
+    flow.complete(List.of(rows));
   }
 
   private static void layer(
@@ -65,23 +78,26 @@ final class PhiBackward {
       TrainingActivations s,
       TrainingBatch batch,
       ResidualDropout dropout,
-      boolean below) {
+      boolean below,
+      boolean overwrites) {
     TrainedLayer layer = model.layers().get(i);
     LayerActivations l = s.layer(i);
     boolean needX = below || layer.inputLayernorm().trains();
     FloatMatrix dm = dropout.backward(workers, s.m, s.dh, i, 1);
     if (layer.fc2().trains()) {
       Gelu.forward(workers, s.g, l.f);
-      TrainingProducts.backwardWeight(workers, new Bound(layer.fc2(), dm, s.g));
+      TrainingProducts.backwardWeight(
+          workers, s.updates, overwrites, new Bound(layer.fc2(), dm, s.g));
     }
     if (needX || layer.fc1().trains()) {
-      TrainingProducts.backwardInput(workers, s.df, new Bound(layer.fc2(), dm, s.g));
+      TrainingProducts.backwardInput(workers, s.updates, s.df, new Bound(layer.fc2(), dm, s.g));
       Gelu.backward(workers, s.df, s.df, l.f);
     }
     FloatMatrix d = dropout.backward(workers, s.o, s.dh, i, 0);
-    TrainingProducts.backwardWeight(workers, new Bound(layer.dense(), d, l.a));
+    TrainingProducts.backwardWeight(
+        workers, s.updates, overwrites, new Bound(layer.dense(), d, l.a));
     if (needX || layer.attentionTrains()) {
-      TrainingProducts.backwardInput(workers, s.dx, new Bound(layer.dense(), d, l.a));
+      TrainingProducts.backwardInput(workers, s.updates, s.dx, new Bound(layer.dense(), d, l.a));
       attention(workers, model, s, l, batch);
     }
     Bound[] inward = {
@@ -92,10 +108,10 @@ final class PhiBackward {
     };
     if (layer.attentionTrains() || layer.fc1().trains()) {
       TrainingForward.normalize(workers, model, layer, s, l, s.h(i));
-      TrainingProducts.backwardWeight(workers, inward);
+      TrainingProducts.backwardWeight(workers, s.updates, overwrites, inward);
     }
     if (needX) {
-      TrainingProducts.backwardInput(workers, s.dx, inward);
+      TrainingProducts.backwardInput(workers, s.updates, s.dx, inward);
       norm(workers, layer.inputLayernorm(), s.dx, s.h(i), l.mean, l.rstd);
     }
     if (below) {

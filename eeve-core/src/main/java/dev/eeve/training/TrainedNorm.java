@@ -1,5 +1,6 @@
 package dev.eeve.training;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -18,6 +19,13 @@ record TrainedNorm(
   TrainedNorm {
     trainedWeight = List.copyOf(trainedWeight);
     trainedBias = List.copyOf(trainedBias);
+  }
+
+  /** All elements that train. */
+  List<TrainedRows> trained() {
+    List<TrainedRows> all = new ArrayList<>(trainedWeight);
+    all.addAll(trainedBias);
+    return all;
   }
 
   boolean trains() {

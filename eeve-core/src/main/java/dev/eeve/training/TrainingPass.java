@@ -54,6 +54,7 @@ public final class TrainingPass implements AutoCloseable {
    */
   public double loss(TrainingBatch batch) {
     TrainingActivations s = activations(batch);
+    s.updates.beginWithoutDropout();
     TrainingForward.forward(workers, model, s, batch, ResidualDropout.OFF);
     return head.forward(workers, s.x, batch.targets());
   }
@@ -67,17 +68,27 @@ public final class TrainingPass implements AutoCloseable {
    * @param dropout the share of elements dropped on the two branches of each layer, 0 to less than
    *     1
    * @param dropoutSeed of this batch
-   * @return the sum, not scaled
+   * @return the sum, not scaled; where it is not finite, gradients are incomplete
    */
   public double forwardBackward(
       TrainingBatch batch, float lossScale, double dropout, long dropoutSeed) {
+    return forwardBackward(batch, lossScale, dropout, dropoutSeed, GradientFlow.ADDS);
+  }
+
+  double forwardBackward(
+      TrainingBatch batch, float lossScale, double dropout, long dropoutSeed, GradientFlow flow) {
     ResidualDropout drop = new ResidualDropout(dropout, dropoutSeed);
     TrainingActivations s = activations(batch);
+    s.updates.begin(dropoutSeed);
     TrainingForward.forward(workers, model, s, batch, drop);
     boolean body = model.lowestLayer() < model.layers().size() || model.finalLayernorm().trains();
-    double loss = head.forwardBackward(workers, s.dx, body, s.x, batch.targets(), lossScale);
+    double loss = head.forwardBackward(workers, s.dx, body, s.x, batch.targets(), lossScale, flow);
+    if (!Double.isFinite(loss)) {
+      return loss;
+    }
+    flow.complete(model.lmHead().trained());
     if (body) {
-      PhiBackward.backward(workers, model, s, batch, drop, checkpointing);
+      PhiBackward.backward(workers, model, s, batch, drop, checkpointing, flow);
     }
     return loss;
   }
@@ -108,7 +119,12 @@ public final class TrainingPass implements AutoCloseable {
     free();
     activations =
         new TrainingActivations(
-            model.base().config(), rows, longest, model.lowestLayer(), checkpointing);
+            model.base().config(),
+            model.trainable().adapter(),
+            rows,
+            longest,
+            model.lowestLayer(),
+            checkpointing);
   }
 
   private void free() {

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.eeve.ByteTokenizer;
 import dev.eeve.LanguageModel;
 import dev.eeve.LoadOptions;
+import dev.eeve.adapter.LoraAdapter;
+import dev.eeve.adapter.LoraConfig;
+import dev.eeve.adapter.RandomAdapter;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.FloatMatrix;
@@ -16,6 +19,7 @@ import dev.eeve.model.PhiConfigs;
 import dev.eeve.model.PhiModel;
 import dev.eeve.model.Session;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -192,31 +196,39 @@ class PromptLookupDecodingTest {
   @EnumSource(ElementType.class)
   void aBlockOfAFewTokensHasTheBitsOfSingleSteps(ElementType type) {
     PhiConfig config = PhiConfigs.shape(301, 96, 200, 2, 3, CONTEXT);
-    int[] ids = new int[CONTEXT];
-    Arrays.setAll(ids, i -> i * 37 % 301);
+    LoraConfig lora = new LoraConfig(4, 8, 0, false, LoraConfig.ALL_LINEAR, List.of());
     for (int threads : new int[] {1, 2, 3}) {
       for (Blocking blocking : new Blocking[] {Blocking.defaults(), new Blocking(8, 16, 32, 64)}) {
-        try (LanguageModel other =
+        try (Arena arena = Arena.ofShared();
+            LanguageModel other =
                 LanguageModel.of(
                     PhiModel.random(config, type, 7, 1),
                     Optional.empty(),
-                    LoadOptions.defaults().withThreads(threads).withBlocking(blocking));
-            Session steps = other.session(CONTEXT);
-            Session blocks = other.session(CONTEXT)) {
-          steps.append(ids, 0, 20);
-          blocks.append(ids, 0, 20);
-          for (int rows = 1; rows <= 16; rows++) {
-            int to = steps.position() + 3 + rows;
-            steps.append(ids, steps.position(), to - rows);
-            blocks.append(ids, blocks.position(), to - rows);
-            FloatMatrix out = blocks.appendForLogits(ids, to - rows, to);
-            for (int r = 0; r < rows; r++) {
-              steps.append(ids, to - rows + r, to - rows + r + 1);
-              int at = out.index(r);
-              assertArrayEquals(
-                  steps.logits(), Arrays.copyOfRange(out.data(), at, at + out.columns()));
-            }
-          }
+                    LoadOptions.defaults().withThreads(threads).withBlocking(blocking))) {
+          assertBlocksAreSteps(other);
+          LoraAdapter adapter = RandomAdapter.of(arena, config.dimensions(), lora, 1);
+          assertBlocksAreSteps(other.withAdapters(adapter));
+        }
+      }
+    }
+  }
+
+  private static void assertBlocksAreSteps(LanguageModel model) {
+    int[] ids = new int[CONTEXT];
+    Arrays.setAll(ids, i -> i * 37 % 301);
+    try (Session steps = model.session(CONTEXT);
+        Session blocks = model.session(CONTEXT)) {
+      steps.append(ids, 0, 20);
+      blocks.append(ids, 0, 20);
+      for (int rows = 1; rows <= 16; rows++) {
+        int to = steps.position() + 3 + rows;
+        steps.append(ids, steps.position(), to - rows);
+        blocks.append(ids, blocks.position(), to - rows);
+        FloatMatrix out = blocks.appendForLogits(ids, to - rows, to);
+        for (int r = 0; r < rows; r++) {
+          steps.append(ids, to - rows + r, to - rows + r + 1);
+          int at = out.index(r);
+          assertArrayEquals(steps.logits(), Arrays.copyOfRange(out.data(), at, at + out.columns()));
         }
       }
     }

@@ -15,6 +15,7 @@ import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -160,6 +161,34 @@ class TrainingPassTest {
       model.zeroGradients();
       assertEquals(fresh.forwardBackward(batch(9, 14), 0.01f, 0, 0), loss);
       assertSame(gradients(model), first);
+    }
+  }
+
+  @Test
+  void aPassThatStartsOverwritesWhatIsThereAndHandsOnEveryRowOnce() {
+    try (TrainingModel model = model(everything());
+        TrainingPass pass = pass(model, true)) {
+      pass.forwardBackward(batch(9, 14), 0.01f, 0, 0);
+      List<float[]> first = gradients(model);
+      pass.forwardBackward(batch(20), 0.01f, 0, 0);
+      model.zeroAddedGradients();
+      List<TrainedRows> complete = new ArrayList<>();
+      GradientFlow flow =
+          new GradientFlow() {
+            @Override
+            public boolean overwrites() {
+              return true;
+            }
+
+            @Override
+            public void complete(List<TrainedRows> rows) {
+              complete.addAll(rows);
+            }
+          };
+      pass.forwardBackward(batch(9, 14), 0.01f, 0, 0, flow);
+      assertSame(first, gradients(model));
+      assertEquals(model.trained().size(), complete.size());
+      assertEquals(new HashSet<>(model.trained()), new HashSet<>(complete));
     }
   }
 

@@ -1,8 +1,9 @@
 package dev.eeve.kernels;
 
 /**
- * Packs the few rows of each product for {@link VectorFewRows}: tile by tile, column by column, the
- * tile's rows side by side, rows past the last zero. Inputs of F16 weights are scaled on the way.
+ * Packs the few rows of each product but those of blocks for {@link VectorFewRows}: tile by tile,
+ * column by column, the tile's rows side by side, rows past the last zero. Inputs of F16 weights
+ * are scaled on the way.
  */
 final class PackFewRowsJob extends Job {
   private static final int TILE = VectorFewRows.TILE;
@@ -33,7 +34,7 @@ final class PackFewRowsJob extends Job {
       FloatMatrix in = products[i].in();
       starts[i] = shared(i) ? starts[i - 1] : size;
       firstUnits[i] = units;
-      if (!shared(i)) {
+      if (packs(i) && !shared(i)) {
         size += Math.ceilDiv(in.rows(), TILE) * TILE * in.columns();
         units += Math.ceilDiv(in.columns(), COLUMNS);
       }
@@ -53,7 +54,14 @@ final class PackFewRowsJob extends Job {
   }
 
   private boolean shared(int i) {
-    return i > 0 && products[i].in() == products[i - 1].in() && scales(i) == scales(i - 1);
+    return i > 0
+        && packs(i - 1)
+        && products[i].in() == products[i - 1].in()
+        && scales(i) == scales(i - 1);
+  }
+
+  private boolean packs(int i) {
+    return !products[i].weight().type().isBlocks();
   }
 
   private boolean scales(int i) {

@@ -13,6 +13,8 @@ final class PackRowsJob extends Job {
   private int count;
   private int tiles;
   private int depth;
+  private int from;
+  private int to;
   private volatile boolean tooLarge;
 
   /** Makes room for {@code count} matrices; {@link #set} gives them. */
@@ -45,14 +47,24 @@ final class PackRowsJob extends Job {
    * @return false where a value was too large to be scaled; nothing can be said of the packing then
    */
   boolean pack(Workers workers, int depth) {
+    return pack(workers, depth, 0, Integer.MAX_VALUE);
+  }
+
+  /** Packs columns {@code from … to} alone; blocks start at the first of them. */
+  boolean pack(Workers workers, int depth, int from, int to) {
     this.depth = depth;
+    this.from = from;
+    this.to = to;
     tooLarge = false;
+    if (count == 0) {
+      return true;
+    }
     tiles = (matrices[0].rows() + VectorTile.ROWS - 1) / VectorTile.ROWS;
     int size = 0;
     for (int i = 0; i < count; i++) {
       starts[i] = shared(i) ? starts[i - 1] : size;
       if (!shared(i)) {
-        int floats = Math.multiplyExact(tiles * VectorTile.ROWS, matrices[i].columns());
+        int floats = Math.multiplyExact(tiles * VectorTile.ROWS, columns(i));
         size = Math.addExact(size, floats);
       }
     }
@@ -66,6 +78,10 @@ final class PackRowsJob extends Job {
     return !tooLarge;
   }
 
+  private int columns(int i) {
+    return Math.min(to, matrices[i].columns()) - from;
+  }
+
   private boolean shared(int i) {
     return i > 0 && matrices[i] == matrices[i - 1] && scaled[i] == scaled[i - 1];
   }
@@ -77,13 +93,16 @@ final class PackRowsJob extends Job {
     }
     FloatMatrix matrix = matrices[unit / tiles];
     int first = unit % tiles * VectorTile.ROWS;
-    for (int k = 0; k < matrix.columns(); k += depth) {
-      int features = Math.min(depth, matrix.columns() - k);
+    int columns = columns(unit / tiles);
+    for (int k = 0; k < columns; k += depth) {
+      int features = Math.min(depth, columns - k);
       int at = index(unit / tiles, k, first, features);
+      int column = from + k;
       if (first + VectorTile.ROWS <= matrix.rows()) {
-        packTile(matrix.data(), matrix.index(first) + k, matrix.columns(), features, buffer, at);
+        int x = matrix.index(first) + column;
+        packTile(matrix.data(), x, matrix.columns(), features, buffer, at);
       } else {
-        packLastTile(matrix, first, k, features, at);
+        packLastTile(matrix, first, column, features, at);
       }
       if (scaled[unit / tiles]
           && !VectorProduct.scale(buffer, at, buffer, at, features * VectorTile.ROWS)) {
@@ -92,12 +111,12 @@ final class PackRowsJob extends Job {
     }
   }
 
-  private void packLastTile(FloatMatrix matrix, int first, int k, int features, int at) {
+  private void packLastTile(FloatMatrix matrix, int first, int column, int features, int at) {
     for (int r = 0; r < VectorTile.ROWS; r++) {
       boolean exists = first + r < matrix.rows();
-      int from = exists ? matrix.index(first + r) + k : 0;
+      int x = exists ? matrix.index(first + r) + column : 0;
       for (int f = 0; f < features; f++) {
-        buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[from + f] : 0f;
+        buffer[at + f * VectorTile.ROWS + r] = exists ? matrix.data()[x + f] : 0f;
       }
     }
   }
@@ -113,7 +132,7 @@ final class PackRowsJob extends Job {
     }
   }
 
-  /** Where the tile of row {@code first} starts for a block of columns from {@code k} on. */
+  /** Where the tile of row {@code first} starts for a block from packed column {@code k} on. */
   int index(int matrix, int k, int first, int features) {
     return starts[matrix] + k * tiles * VectorTile.ROWS + first * features;
   }

@@ -14,7 +14,9 @@ final class Scratch implements AutoCloseable {
   private record OffHeap(Arena arena, MemorySegment memory) {}
 
   private final AttentionBuffers attention = new AttentionBuffers();
+  private final short[][] shorts = new short[Use.values().length][0];
   private double[] doubles = {};
+  private byte[] bytes = {};
 
   /** What a buffer is for; one thread may use each of them at the same time. */
   enum Use {
@@ -70,6 +72,22 @@ final class Scratch implements AutoCloseable {
         segments[i] = null;
       }
     }
+  }
+
+  /** At least {@code size} shorts of unknown content. */
+  short[] shorts(Use use, int size) {
+    if (shorts[use.ordinal()].length < size) {
+      shorts[use.ordinal()] = new short[size];
+    }
+    return shorts[use.ordinal()];
+  }
+
+  /** At least {@code size} bytes of unknown content. */
+  byte[] bytes(int size) {
+    if (bytes.length < size) {
+      bytes = new byte[size];
+    }
+    return bytes;
   }
 
   /** At least {@code size} doubles of unknown content. */

@@ -75,6 +75,31 @@ class LinearBackwardTest {
     }
   }
 
+  /** More features than are packed at once. */
+  @Test
+  void longSidesAreTheSameChain() {
+    int many = 2_600;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(3);
+        Workers workers = pool.workers()) {
+      RandomData random = new RandomData(3);
+      float[] values = random.floats(many * 33, ElementType.BF16);
+      Weights weights = RandomData.weights(arena, ElementType.BF16, many, 33, values);
+      FloatMatrix dOut = random.matrix(13, many);
+      Canary dIn = new Canary(13, 33);
+      Linear.backwardInput(workers, dIn.matrix, new Linear.InputGradient(dOut, weights));
+      float[] expected = new float[13 * 33];
+      addInput(expected, dOut, values, 33);
+      assertArrayEquals(expected, dIn.values());
+      Weights dWeight = Weights.allocate(arena, ElementType.F32, 33, many);
+      FloatMatrix narrow = random.matrix(13, 33);
+      Linear.backwardWeight(workers, new Linear.WeightGradient(dWeight, narrow, dOut));
+      float[] sum = new float[33 * many];
+      addWeight(sum, narrow, dOut);
+      assertArrayEquals(sum, rows(dWeight));
+    }
+  }
+
   @Test
   void everyWeightGradientIsTheDocumentedChainAndPaddingStaysZero() {
     try (Arena arena = Arena.ofShared();
@@ -91,6 +116,11 @@ class LinearBackwardTest {
             Linear.backwardWeight(workers, new Linear.WeightGradient(dWeight, dOut, in));
             addWeight(before, dOut, in);
             assertArrayEquals(before, rows(dWeight), rows + "x" + k + "x" + n);
+            assertPaddingIsZero(dWeight);
+            Linear.backwardWeight(workers, new Linear.WeightGradient(dWeight, dOut, in, true));
+            float[] alone = new float[n * k];
+            addWeight(alone, dOut, in);
+            assertArrayEquals(alone, rows(dWeight), "overwritten " + rows + "x" + k + "x" + n);
             assertPaddingIsZero(dWeight);
           }
         }
