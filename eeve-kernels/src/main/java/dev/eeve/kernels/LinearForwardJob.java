@@ -28,11 +28,14 @@ final class LinearForwardJob extends Job {
 
   private int[] slots = {};
   private QuantizeRowsJob quantized;
+  private PackFewRowsJob fewRows;
 
   /** Ways through a product. */
   private enum Path {
     /** Feature by feature from where the weights are. */
     LINES,
+    /** Tiles of a few rows that widen lines in registers. */
+    FEW_ROWS,
     /** Few rows of Q8_0, a group of weight rows at a time. */
     GROUPS,
     /** The same of Q4_0, which takes its input in 8 bits. */
@@ -54,13 +57,18 @@ final class LinearForwardJob extends Job {
     tileGroup = workers.group(panels);
     int block = BlockLayout.COLUMNS;
     depth = Math.max(block, workers.blocking().depth() / block * block);
-    boolean few = products[0].in().rows() < Linear.PACKED_FROM && (!Simd.VECTOR || scaleInputs());
+    int rows = products[0].in().rows();
+    fewRows = workers.packFewRowsJob;
+    boolean some =
+        Simd.VECTOR && rows > 1 && rows <= Linear.FEW_ROWS && fewRows.pack(workers, products);
+    boolean few = rows < Linear.PACKED_FROM && (!Simd.VECTOR || some || scaleInputs());
     if (paths.length < products.length) {
       paths = new Path[products.length];
       slots = new int[products.length];
     }
     for (int i = 0; i < products.length; i++) {
-      paths[i] = path(products[i], few, exact);
+      boolean lines = some && !products[i].weight().type().isBlocks();
+      paths[i] = lines ? Path.FEW_ROWS : path(products[i], few, exact);
     }
     pack(workers);
     quantize(workers, few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS);
@@ -165,7 +173,7 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case GROUPS, NIBBLE_GROUPS -> BlockProduct.units(weight);
       case NIBBLES -> NibbleTiles.units(weight);
-      case LINES, TILES, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
+      case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
     };
   }
 
@@ -173,7 +181,7 @@ final class LinearForwardJob extends Job {
   private int group(int i) {
     return switch (paths[i]) {
       case TILES -> tileGroup;
-      case LINES -> Simd.VECTOR ? VectorProduct.PANELS : 1;
+      case LINES, FEW_ROWS -> Simd.VECTOR ? VectorProduct.PANELS : 1;
       case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
     };
   }
@@ -197,7 +205,7 @@ final class LinearForwardJob extends Job {
       case GROUPS, NIBBLE_GROUPS ->
           BlockProduct.run(products[i], rest, quantized, slots[i], scratch);
       case NIBBLES -> NibbleTiles.run(products[i], rest, quantized, slots[i], scratch);
-      case LINES, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
+      case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
     }
   }
 
@@ -208,7 +216,8 @@ final class LinearForwardJob extends Job {
     int panels = Math.min(group, product.weight().panels() - first);
     int rows = product.in().rows();
     boolean tiles = paths[i] == Path.TILES;
-    int padded = tiles ? roundUp(rows, VectorTile.ROWS) : rows;
+    boolean some = paths[i] == Path.FEW_ROWS;
+    int padded = roundUp(rows, tiles ? VectorTile.ROWS : some ? VectorFewRows.TILE : 1);
     int size = padded * Weights.PANEL_ROWS;
     float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
     for (int p = 0; p < panels; p++) {
@@ -218,7 +227,9 @@ final class LinearForwardJob extends Job {
       addTiles(sums, size, product, i, first, panels, scratch);
       return;
     }
-    if (paths[i] == Path.LINES) {
+    if (some) {
+      addFewRows(sums, size, i, first, panels);
+    } else if (paths[i] == Path.LINES) {
       addSingleRows(sums, size, i, first, panels, scratch);
     } else {
       addScalarBlocks(sums, product, first, scratch);
@@ -275,6 +286,20 @@ final class LinearForwardJob extends Job {
         } else {
           ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
         }
+      }
+    }
+  }
+
+  /** A step's lines stay in the first cache until every tile of rows has met them. */
+  private void addFewRows(float[] sums, int size, int i, int panel, int panels) {
+    Weights weight = products[i].weight();
+    int other = panel + panels - 1; // a single panel is met twice, the second time for nothing
+    for (int k = 0; k < weight.columns(); k += VectorFewRows.DEPTH) {
+      int to = Math.min(weight.columns(), k + VectorFewRows.DEPTH);
+      for (int row = 0; row < products[i].in().rows(); row += VectorFewRows.TILE) {
+        int y = row * Weights.PANEL_ROWS;
+        int x = fewRows.index(i, row, k);
+        VectorFewRows.add(sums, y, size + y, fewRows.buffer, x, weight, panel, other, k, to);
       }
     }
   }
