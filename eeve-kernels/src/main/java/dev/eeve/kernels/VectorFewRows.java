@@ -67,6 +67,7 @@ final class VectorFewRows {
       }
       case BF16 -> addBf16(y, first, second, x, xAt, w, line, gap, features);
       case F16 -> addF16(y, first, second, x, xAt, w, line, gap, features);
+      case Q8_0, Q4_0 -> throw new IllegalStateException("blocks take tiles of many rows");
     }
   }
 
@@ -86,6 +87,7 @@ final class VectorFewRows {
         case F32 -> addF32(y, at + c, x, xAt, w, line + c * 4L, features);
         case BF16 -> addBf16Narrow(y, at + c, x, xAt, w, line + c * 4L, features);
         case F16 -> addF16Narrow(y, at + c, x, xAt, w, line + c * 4L, features);
+        case Q8_0, Q4_0 -> throw new IllegalStateException("blocks take tiles of many rows");
       }
     }
   }
