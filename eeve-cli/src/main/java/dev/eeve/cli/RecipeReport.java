@@ -38,7 +38,7 @@ final class RecipeReport {
       report.section(entry.getKey(), entry.getValue());
     }
     Files.createDirectories(page.toAbsolutePath().getParent());
-    RecipeRunner.write(page, report.text.toString());
+    WholeFile.write(page, report.text.toString());
   }
 
   private void section(String kind, Object settings) throws IOException {
@@ -159,9 +159,7 @@ final class RecipeReport {
     Path drawn = Path.of(String.valueOf(settings.get("of"))).resolve("training.png");
     Path target = page.resolveSibling(picture);
     Files.createDirectories(target.toAbsolutePath().getParent());
-    Path partial = target.resolveSibling("." + target.getFileName() + ".partial");
-    Files.write(partial, Files.readAllBytes(drawn));
-    Files.move(partial, target, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+    WholeFile.write(target, Files.readAllBytes(drawn));
     text.append("![loss and learning rate](").append(picture).append(")\n");
   }
 

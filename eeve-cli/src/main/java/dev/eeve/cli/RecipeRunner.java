@@ -12,7 +12,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -163,14 +162,7 @@ final class RecipeRunner {
   }
 
   static void writeJson(Path target, JsonNode json) throws IOException {
-    write(target, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
-  }
-
-  /** Writes a file whole or not at all. */
-  static void write(Path target, String text) throws IOException {
-    Path partial = target.resolveSibling("." + target.getFileName() + ".partial");
-    Files.writeString(partial, text);
-    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    WholeFile.write(target, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
   }
 
   private static boolean isEmpty(Path folder) throws IOException {

@@ -6,11 +6,9 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import javax.imageio.ImageIO;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.CategorySeries;
@@ -46,8 +44,6 @@ final class ReportPicture {
     chart.paint(graphics, WIDTH, HEIGHT);
     graphics.dispose();
     Files.createDirectories(target.toAbsolutePath().getParent());
-    Path partial = target.resolveSibling("." + target.getFileName() + ".partial");
-    ImageIO.write(image, "png", partial.toFile());
-    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    WholeFile.writePng(target, image);
   }
 }
