@@ -11,8 +11,8 @@ import java.nio.ByteOrder;
  *
  * <p>A block of 32 columns of a group of 64 rows is a line of 64 fp16 scales and then lines of
  * codes: as many bytes as the file has. A line of Q8_0 holds the 64 bytes of one column and then
- * those of the next; a line of Q4_0 a short of each row, its four nibbles those of four columns,
- * signed, the lowest the first column's.
+ * those of the next; a line of Q4_0 a short of each row, its four nibbles those of four columns, 8
+ * more than the codes, the lowest the first column's.
  */
 final class BlockLayout {
   /** Columns of a block. */
@@ -59,6 +59,6 @@ final class BlockLayout {
     if (type == ElementType.Q8_0) {
       return memory.get(ValueLayout.JAVA_BYTE, at);
     }
-    return memory.get(SHORT, at) << 28 - column % 4 * 4 >> 28;
+    return (memory.get(SHORT, at) >> column % 4 * 4 & 15) - 8;
   }
 }

@@ -3,14 +3,9 @@ package dev.eeve.kernels;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Products of the block types for few input rows: one unit is a group of 64 weight rows.
- *
- * <p>Blocks are copied to an array first, a few at a time. A processor has as many reads of memory
- * under way as fit among the instructions it looks ahead over, and copying is nearly nothing else.
  *
  * <p>Q8_0 follows the order of {@link ScalarProduct}. Q4_0 meets inputs of 8 bits ({@link
  * QuantizeRowsJob}): an output starts at its bias and takes, for each block in order, {@code fma(Σ
@@ -20,13 +15,12 @@ final class BlockProduct {
   /** Blocks copied at once: so few that the next copy begins while these are computed. */
   private static final int BYTE_STRIP = 2;
 
-  private static final int NIBBLE_STRIP = 1;
+  /** Blocks whose sums, and lines where several rows meet them, stay in the nearer caches. */
+  private static final int NIBBLE_STRIP = 80;
 
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int GROUP = Weights.GROUP_ROWS;
   private static final int BLOCK = BlockLayout.COLUMNS;
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private BlockProduct() {}
 
@@ -94,20 +88,27 @@ final class BlockProduct {
       QuantizeRowsJob quantized,
       int slot,
       Scratch scratch) {
-    int shorts = BlockLayout.bytes(ElementType.Q4_0) / Short.BYTES;
-    short[] lines = scratch.shorts(Scratch.Use.LINES, NIBBLE_STRIP * shorts);
-    short[] room = scratch.shorts(Scratch.Use.SUMS, NIBBLE_STRIP * VectorNibbles.ROWS);
     int all = in.columns() / BLOCK;
-    for (int b = 0; b < all; b += NIBBLE_STRIP) {
-      int blocks = Math.min(NIBBLE_STRIP, all - b);
+    int strip = Math.min(all, NIBBLE_STRIP);
+    short[] room = scratch.shorts(Scratch.Use.SUMS, strip * VectorNibbles.ROWS);
+    for (int b = 0; b < all; b += strip) {
+      int blocks = Math.min(strip, all - b);
       long at = weight.block(panel, b * BLOCK);
-      MemorySegment.copy(weight.memory, SHORT, at, lines, 0, blocks * shorts);
       for (int r = 0; r < in.rows(); r++) {
         int place = quantized.scale(slot, r, b, all);
         for (int j = 0; j < GROUP; j += VectorNibbles.ROWS) {
-          VectorNibbles.sumBlocks(room, quantized.codes, place * BLOCK, lines, j, blocks);
+          long scales = at + 2L * j;
+          VectorNibbles.sumBlocks(
+              room,
+              quantized.codes,
+              place * BLOCK,
+              quantized.starting,
+              place,
+              weight.memory,
+              scales + Weights.LINE_BYTES,
+              blocks);
           VectorNibbles.addSums(
-              sums, r * GROUP + j, room, quantized.scales, place, lines, j, blocks);
+              sums, r * GROUP + j, room, quantized.scales, place, weight.memory, scales, blocks);
         }
       }
     }

@@ -141,7 +141,7 @@ final class BlockRows {
       int pair = from + 2 + k % (COLUMNS / 2);
       int low = block[pair] >> shift & 15;
       int high = block[pair + 1] >> shift & 15;
-      lines[BlockLayout.place(type, k, row) + k % 4 / 2] = (byte) ((low | high << 4) ^ 0x88);
+      lines[BlockLayout.place(type, k, row) + k % 4 / 2] = (byte) (low | high << 4);
     }
   }
 

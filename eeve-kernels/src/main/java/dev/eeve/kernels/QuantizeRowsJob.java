@@ -24,11 +24,18 @@ final class QuantizeRowsJob extends Job {
   /** One scale a block of a row. */
   float[] scales = {};
 
+  /**
+   * Where a tile is one row of {@link VectorNibbles#sumBlocks}: the sum with which each block
+   * starts, in both halves of an int. The codes are steps then.
+   */
+  int[] starting = {};
+
   private FloatMatrix[] matrices = {};
   private int[] starts = {};
   private int count;
   private int tile;
   private int tiles;
+  private boolean steps;
 
   /** Makes room for {@code count} matrices; {@link #set} gives them. */
   void begin(int count) {
@@ -43,12 +50,17 @@ final class QuantizeRowsJob extends Job {
     matrices[i] = matrix;
   }
 
-  /** Quantizes all matrices, which have equally many rows, in tiles of some. */
-  void quantize(Workers workers, int tile) {
+  /**
+   * Quantizes all matrices, which have equally many rows, in tiles of some.
+   *
+   * @param steps whether codes are to be {@link #toSteps steps}
+   */
+  void quantize(Workers workers, int tile, boolean steps) {
     if (count == 0) {
       return;
     }
     this.tile = tile;
+    this.steps = steps;
     tiles = (matrices[0].rows() + tile - 1) / tile;
     int size = 0;
     for (int i = 0; i < count; i++) {
@@ -60,6 +72,7 @@ final class QuantizeRowsJob extends Job {
     if (codes.length < size) {
       codes = new int[size];
       scales = new float[size / BLOCK];
+      starting = new int[size / BLOCK];
     }
     workers.run(this, tiles * count);
     Arrays.fill(matrices, 0, count, null);
@@ -90,8 +103,38 @@ final class QuantizeRowsJob extends Job {
           quantize(
               matrix.data(), matrix.index(first + r) + b * BLOCK, codes, to * BLOCK, scales, to);
         }
+        if (steps) {
+          starting[to] = toSteps(codes, to * BLOCK);
+        }
       }
     }
+  }
+
+  /**
+   * Makes a block's codes factors of what a short of four nibbles gives by shifts alone. With
+   * {@code u = code + 8} of the weights and {@code v = u0 + 16 u1 + 256 u2 + 4096 u3}, {@code Σ ui
+   * xi = v x0 + (v >>> 4)(x1 - 16 x0) + (v >>> 8)(x2 - 16 x1) + (v >>> 12)(x3 - 16 x2)}, modulo
+   * 2^16 as well.
+   *
+   * @return −8 times the block's sum, in both halves: a sum starts at it, for {@code u} is 8 more
+   */
+  private static int toSteps(int[] codes, int at) {
+    int sum = 0;
+    for (int i = at; i < at + BLOCK; i += 4) {
+      int x0 = (short) codes[i];
+      int x1 = (short) codes[i + 1];
+      int x2 = (short) codes[i + 2];
+      int x3 = (short) codes[i + 3];
+      codes[i + 1] = twice(x1 - 16 * x0);
+      codes[i + 2] = twice(x2 - 16 * x1);
+      codes[i + 3] = twice(x3 - 16 * x2);
+      sum += x0 + x1 + x2 + x3;
+    }
+    return twice(-8 * sum);
+  }
+
+  private static int twice(int code) {
+    return code << 16 | code & 0xFFFF;
   }
 
   /** The specification: one block. */
@@ -105,7 +148,7 @@ final class QuantizeRowsJob extends Job {
     for (int i = 0; i < BLOCK; i++) {
       int code = Float.floatToRawIntBits(x[at + i] * inverse + ROUND);
       code -= Float.floatToRawIntBits(ROUND);
-      codes[to + i] = code << 16 | code & 0xFFFF;
+      codes[to + i] = twice(code);
     }
     scales[scaleAt] = scale;
   }
