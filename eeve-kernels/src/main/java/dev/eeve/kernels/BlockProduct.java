@@ -16,7 +16,7 @@ final class BlockProduct {
   private static final int BYTE_STRIP = 2;
 
   /** Blocks whose sums, and lines where several rows meet them, stay in the nearer caches. */
-  private static final int NIBBLE_STRIP = 80;
+  private static final int NIBBLE_STRIP = 320;
 
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int GROUP = Weights.GROUP_ROWS;
@@ -90,7 +90,7 @@ final class BlockProduct {
       Scratch scratch) {
     int all = in.columns() / BLOCK;
     int strip = Math.min(all, NIBBLE_STRIP);
-    short[] room = scratch.shorts(Scratch.Use.SUMS, strip * VectorNibbles.ROWS);
+    short[] room = scratch.shorts(Scratch.Use.SUMS, (strip + 1) * VectorNibbles.ROWS);
     for (int b = 0; b < all; b += strip) {
       int blocks = Math.min(strip, all - b);
       long at = weight.block(panel, b * BLOCK);
@@ -99,16 +99,17 @@ final class BlockProduct {
         for (int j = 0; j < GROUP; j += VectorNibbles.ROWS) {
           long scales = at + 2L * j;
           VectorNibbles.sumBlocks(
+              room, quantized.codes, place * QuantizeRowsJob.STEPS, weight.memory, scales, blocks);
+          VectorNibbles.addSums(
+              sums,
+              r * GROUP + j,
               room,
-              quantized.codes,
-              place * BLOCK,
               quantized.starting,
+              quantized.scales,
               place,
               weight.memory,
-              scales + Weights.LINE_BYTES,
+              scales,
               blocks);
-          VectorNibbles.addSums(
-              sums, r * GROUP + j, room, quantized.scales, place, weight.memory, scales, blocks);
         }
       }
     }

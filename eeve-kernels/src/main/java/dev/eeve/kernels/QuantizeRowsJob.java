@@ -15,6 +15,9 @@ final class QuantizeRowsJob extends Job {
   /** Features that share a scale. */
   static final int BLOCK = BlockLayout.COLUMNS;
 
+  /** Ints a block where codes are steps: a line of scales meets four zeros, then come the codes. */
+  static final int STEPS = BLOCK + 4;
+
   /** Adding and taking it away again rounds a small float to an integer. */
   static final float ROUND = 0x1.8p23f;
 
@@ -24,11 +27,8 @@ final class QuantizeRowsJob extends Job {
   /** One scale a block of a row. */
   float[] scales = {};
 
-  /**
-   * Where a tile is one row of {@link VectorNibbles#sumBlocks}: the sum with which each block
-   * starts, in both halves of an int. The codes are steps then.
-   */
-  int[] starting = {};
+  /** Where codes are steps: −8 times each block's sum, modulo 2^16. */
+  short[] starting = {};
 
   private FloatMatrix[] matrices = {};
   private int[] starts = {};
@@ -69,10 +69,10 @@ final class QuantizeRowsJob extends Job {
         size = Math.addExact(size, Math.multiplyExact(tiles * tile, matrices[i].columns()));
       }
     }
-    if (codes.length < size) {
-      codes = new int[size];
+    if (scales.length < size / BLOCK) {
+      codes = new int[size / BLOCK * STEPS];
       scales = new float[size / BLOCK];
-      starting = new int[size / BLOCK];
+      starting = new short[size / BLOCK];
     }
     workers.run(this, tiles * count);
     Arrays.fill(matrices, 0, count, null);
@@ -90,21 +90,23 @@ final class QuantizeRowsJob extends Job {
     FloatMatrix matrix = matrices[unit / tiles];
     int blocks = matrix.columns() / BLOCK;
     int first = unit % tiles * tile;
+    int width = steps ? STEPS : BLOCK;
     for (int r = 0; r < tile; r++) {
       for (int b = 0; b < blocks; b++) {
-        int to = scale(unit / tiles, first, b, blocks) + r;
+        int place = scale(unit / tiles, first, b, blocks) + r;
+        int to = (place + 1) * width - BLOCK;
+        int from = matrix.index(first + r) + b * BLOCK;
         if (first + r >= matrix.rows()) {
-          Arrays.fill(codes, to * BLOCK, (to + 1) * BLOCK, 0);
-          scales[to] = 0;
+          Arrays.fill(codes, to, to + BLOCK, 0);
+          scales[place] = 0;
         } else if (Simd.VECTOR) {
-          VectorNibbles.quantize(
-              matrix.data(), matrix.index(first + r) + b * BLOCK, codes, to * BLOCK, scales, to);
+          VectorNibbles.quantize(matrix.data(), from, codes, to, scales, place);
         } else {
-          quantize(
-              matrix.data(), matrix.index(first + r) + b * BLOCK, codes, to * BLOCK, scales, to);
+          quantize(matrix.data(), from, codes, to, scales, place);
         }
         if (steps) {
-          starting[to] = toSteps(codes, to * BLOCK);
+          Arrays.fill(codes, to - width + BLOCK, to, 0);
+          starting[place] = toSteps(codes, to);
         }
       }
     }
@@ -116,9 +118,9 @@ final class QuantizeRowsJob extends Job {
    * xi = v x0 + (v >>> 4)(x1 - 16 x0) + (v >>> 8)(x2 - 16 x1) + (v >>> 12)(x3 - 16 x2)}, modulo
    * 2^16 as well.
    *
-   * @return −8 times the block's sum, in both halves: a sum starts at it, for {@code u} is 8 more
+   * @return −8 times the block's sum, modulo 2^16
    */
-  private static int toSteps(int[] codes, int at) {
+  private static short toSteps(int[] codes, int at) {
     int sum = 0;
     for (int i = at; i < at + BLOCK; i += 4) {
       int x0 = (short) codes[i];
@@ -130,7 +132,7 @@ final class QuantizeRowsJob extends Job {
       codes[i + 3] = twice(x3 - 16 * x2);
       sum += x0 + x1 + x2 + x3;
     }
-    return twice(-8 * sum);
+    return (short) (-8 * sum);
   }
 
   private static int twice(int code) {

@@ -27,6 +27,9 @@ final class VectorNibbles {
   /** Shorts of a line. */
   private static final int LINE = Weights.LINE_BYTES / Short.BYTES;
 
+  /** Lines of a block of a group. */
+  private static final int LINES = BLOCK / 4 + 1;
+
   private static final int BLOCK_BYTES = BlockLayout.bytes(ElementType.Q4_0);
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
@@ -59,49 +62,44 @@ final class VectorNibbles {
   }
 
   /**
-   * Exact sums of blocks of one input row times {@link #ROWS} weight rows. Straight from memory, in
-   * order and with few instructions a line: the processor then asks for lines far ahead.
+   * Sums of blocks of one input row times {@link #ROWS} weight rows: block b's is {@code sums[b +
+   * 1] − sums[b]} and the block's start, modulo 2^16, which is exact.
    *
-   * @param sums so many a block, {@code ROWS} apart, overwritten
-   * @param steps the row's codes as {@link QuantizeRowsJob} makes them steps, 32 a block
-   * @param starting where each block's sums start
-   * @param at the first line of codes, from the first of the rows
+   * <p>One loop over all lines, in order, those of scales included, which meet zeros: a processor's
+   * prefetcher follows such a loop, and loses its way where loops are nested.
+   *
+   * @param sums so many a block and once more, {@code ROWS} apart, overwritten
+   * @param steps the row's codes as {@link QuantizeRowsJob} makes them steps
+   * @param at the first block, from the first of the rows
    */
   static void sumBlocks(
-      short[] sums,
-      int[] steps,
-      int stepsAt,
-      int[] starting,
-      int startingAt,
-      MemorySegment memory,
-      long at,
-      int blocks) {
-    for (int b = 0; b < blocks; b++) {
-      long block = at + b * (long) BLOCK_BYTES;
-      ShortVector s0 = IntVector.broadcast(INTS, starting[startingAt + b]).reinterpretAsShorts();
-      ShortVector s1 = s0;
-      for (int i = 0; i < BLOCK / 4; i++) {
-        long line = block + i * (long) Weights.LINE_BYTES;
-        int k = stepsAt + b * BLOCK + i * 4;
-        ShortVector x0 = IntVector.broadcast(INTS, steps[k]).reinterpretAsShorts();
-        ShortVector x1 = IntVector.broadcast(INTS, steps[k + 1]).reinterpretAsShorts();
-        ShortVector x2 = IntVector.broadcast(INTS, steps[k + 2]).reinterpretAsShorts();
-        ShortVector x3 = IntVector.broadcast(INTS, steps[k + 3]).reinterpretAsShorts();
-        ShortVector v = ShortVector.fromMemorySegment(SHORTS, memory, line, ORDER);
-        s0 =
-            s0.add(v.mul(x0))
-                .add(v.lanewise(VectorOperators.LSHR, 4).mul(x1))
-                .add(v.lanewise(VectorOperators.LSHR, 8).mul(x2))
-                .add(v.lanewise(VectorOperators.LSHR, 12).mul(x3));
-        v = ShortVector.fromMemorySegment(SHORTS, memory, line + 2 * WIDE, ORDER);
-        s1 =
-            s1.add(v.mul(x0))
-                .add(v.lanewise(VectorOperators.LSHR, 4).mul(x1))
-                .add(v.lanewise(VectorOperators.LSHR, 8).mul(x2))
-                .add(v.lanewise(VectorOperators.LSHR, 12).mul(x3));
-      }
-      s0.intoArray(sums, b * ROWS);
-      s1.intoArray(sums, b * ROWS + WIDE);
+      short[] sums, int[] steps, int stepsAt, MemorySegment memory, long at, int blocks) {
+    ShortVector s0 = ShortVector.zero(SHORTS);
+    ShortVector s1 = ShortVector.zero(SHORTS);
+    s0.intoArray(sums, 0);
+    s1.intoArray(sums, WIDE);
+    for (int i = 0; i < blocks * LINES; i++) {
+      long line = at + i * (long) Weights.LINE_BYTES;
+      int k = stepsAt + i * 4;
+      ShortVector x0 = IntVector.broadcast(INTS, steps[k]).reinterpretAsShorts();
+      ShortVector x1 = IntVector.broadcast(INTS, steps[k + 1]).reinterpretAsShorts();
+      ShortVector x2 = IntVector.broadcast(INTS, steps[k + 2]).reinterpretAsShorts();
+      ShortVector x3 = IntVector.broadcast(INTS, steps[k + 3]).reinterpretAsShorts();
+      ShortVector v = ShortVector.fromMemorySegment(SHORTS, memory, line, ORDER);
+      s0 =
+          s0.add(v.mul(x0))
+              .add(v.lanewise(VectorOperators.LSHR, 4).mul(x1))
+              .add(v.lanewise(VectorOperators.LSHR, 8).mul(x2))
+              .add(v.lanewise(VectorOperators.LSHR, 12).mul(x3));
+      v = ShortVector.fromMemorySegment(SHORTS, memory, line + 2 * WIDE, ORDER);
+      s1 =
+          s1.add(v.mul(x0))
+              .add(v.lanewise(VectorOperators.LSHR, 4).mul(x1))
+              .add(v.lanewise(VectorOperators.LSHR, 8).mul(x2))
+              .add(v.lanewise(VectorOperators.LSHR, 12).mul(x3));
+      int to = (i / LINES + 1) * ROWS;
+      s0.intoArray(sums, to);
+      s1.intoArray(sums, to + WIDE);
     }
   }
 
@@ -110,6 +108,7 @@ final class VectorNibbles {
    *
    * @param y running sums, added to
    * @param sums as {@link #sumBlocks} leaves them
+   * @param starting the input row's, one a block
    * @param scales the input row's, one a block
    * @param at where the first block's scales are, from the first of the rows
    */
@@ -117,6 +116,7 @@ final class VectorNibbles {
       float[] y,
       int yAt,
       short[] sums,
+      short[] starting,
       float[] scales,
       int scalesAt,
       MemorySegment memory,
@@ -130,9 +130,12 @@ final class VectorNibbles {
       long place = at + b * (long) BLOCK_BYTES;
       int from = b * ROWS;
       FloatVector scale = FloatVector.broadcast(FLOATS, scales[scalesAt + b]);
+      ShortVector start = ShortVector.broadcast(HALF, starting[scalesAt + b]);
       y0 =
           ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + 0 * LANES)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 0 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 0 * LANES))
+                      .add(start)
                       .convertShape(VectorOperators.S2F, FLOATS, 0))
               .fma(
                   ((IntVector)
@@ -146,7 +149,9 @@ final class VectorNibbles {
                   y0);
       y1 =
           ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + 1 * LANES)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 1 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 1 * LANES))
+                      .add(start)
                       .convertShape(VectorOperators.S2F, FLOATS, 0))
               .fma(
                   ((IntVector)
@@ -160,7 +165,9 @@ final class VectorNibbles {
                   y1);
       y2 =
           ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + 2 * LANES)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 2 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 2 * LANES))
+                      .add(start)
                       .convertShape(VectorOperators.S2F, FLOATS, 0))
               .fma(
                   ((IntVector)
@@ -174,7 +181,9 @@ final class VectorNibbles {
                   y2);
       y3 =
           ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + 3 * LANES)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 3 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 3 * LANES))
+                      .add(start)
                       .convertShape(VectorOperators.S2F, FLOATS, 0))
               .fma(
                   ((IntVector)
