@@ -126,7 +126,7 @@ final class LinearForwardJob extends Job {
     }
     return switch (type) {
       case F32, F16, BF16 -> Path.LINES;
-      case Q8_0 -> VectorBytes.FEW ? Path.GROUPS : Path.TILES;
+      case Q8_0 -> Path.GROUPS;
       case Q4_0 -> Path.TILES;
     };
   }
