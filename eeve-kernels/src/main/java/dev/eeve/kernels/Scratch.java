@@ -15,6 +15,9 @@ final class Scratch implements AutoCloseable {
 
   private final AttentionBuffers attention = new AttentionBuffers();
   private double[] doubles = {};
+  private byte[] bytes = {};
+  private int[] ints = {};
+  private int[] codes = {};
 
   /** What a buffer is for; one thread may use each of them at the same time. */
   enum Use {
@@ -78,6 +81,30 @@ final class Scratch implements AutoCloseable {
       doubles = new double[size];
     }
     return doubles;
+  }
+
+  /** At least {@code size} bytes of unknown content. */
+  byte[] bytes(int size) {
+    if (bytes.length < size) {
+      bytes = new byte[size];
+    }
+    return bytes;
+  }
+
+  /** At least {@code size} ints of unknown content. */
+  int[] ints(int size) {
+    if (ints.length < size) {
+      ints = new int[size];
+    }
+    return ints;
+  }
+
+  /** As {@link #ints}, beside them. */
+  int[] codes(int size) {
+    if (codes.length < size) {
+      codes = new int[size];
+    }
+    return codes;
   }
 
   AttentionBuffers attentionBuffers() {
