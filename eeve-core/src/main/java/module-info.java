@@ -5,6 +5,7 @@ module dev.eeve {
   requires transitive dev.eeve.kernels;
 
   exports dev.eeve;
+  exports dev.eeve.adapter;
   exports dev.eeve.checkpoint;
   exports dev.eeve.evaluation;
   exports dev.eeve.generation;

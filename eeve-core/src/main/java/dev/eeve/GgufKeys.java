@@ -5,6 +5,7 @@ import dev.eeve.checkpoint.Checkpoint;
 import dev.eeve.checkpoint.Gguf;
 import dev.eeve.checkpoint.GgufValue;
 import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.generation.GenerationDefaults;
 import dev.eeve.internal.StrictJson;
 import dev.eeve.model.PhiConfig;
@@ -56,8 +57,8 @@ final class GgufKeys {
           file.metadata().integer(key).ifPresent(id -> keys.put(key, GgufValue.of(id)));
         }
       }
-      case ModelFolder folder ->
-          putNamedTokens(keys, folder.path().resolve("tokenizer_config.json"), tokenizer.get());
+      case ModelFolder _, NormalFloatFolder _ ->
+          putNamedTokens(keys, files.path().resolve("tokenizer_config.json"), tokenizer.get());
     }
     return keys;
   }

@@ -1,5 +1,6 @@
 package dev.eeve;
 
+import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.evaluation.LogitsFile;
 import dev.eeve.evaluation.Scorer;
 import dev.eeve.evaluation.TextScore;
@@ -38,7 +39,11 @@ public final class LanguageModel implements AutoCloseable {
   private final LoadOptions options;
   private final WorkerPool pool;
   private final BitSet unused;
-  private final ModelGate gate = new ModelGate();
+  private final ModelGate gate;
+  private final List<LoraAdapter> adapters;
+
+  /** Whether this shares another's parameters and threads. */
+  private final boolean view;
 
   private LanguageModel(
       PhiModel model,
@@ -51,6 +56,21 @@ public final class LanguageModel implements AutoCloseable {
     this.options = options;
     this.pool = new WorkerPool(options.threads());
     this.unused = ModelFiles.unused(model.config(), tokenizer);
+    this.gate = new ModelGate();
+    this.adapters = List.of();
+    this.view = false;
+  }
+
+  private LanguageModel(LanguageModel base, List<LoraAdapter> adapters) {
+    this.model = base.model;
+    this.tokenizer = base.tokenizer;
+    this.defaults = base.defaults;
+    this.options = base.options;
+    this.pool = base.pool;
+    this.unused = base.unused;
+    this.gate = base.gate;
+    this.adapters = adapters;
+    this.view = true;
   }
 
   /**
@@ -101,6 +121,32 @@ public final class LanguageModel implements AutoCloseable {
   public static LanguageModel of(
       PhiModel model, Optional<Tokenizer> tokenizer, LoadOptions options) {
     return new LanguageModel(model, tokenizer, GenerationDefaults.NONE, options);
+  }
+
+  /**
+   * Reads an adapter for this model.
+   *
+   * @param folder PEFT's: adapter_config.json and adapter_model.safetensors
+   * @return the adapter; the caller closes it after everything that uses it
+   * @throws IOException names the file, key or tensor that is missing, unknown or wrong
+   */
+  public LoraAdapter readAdapter(Path folder) throws IOException {
+    return LoraAdapter.read(folder, model.config().dimensions());
+  }
+
+  /**
+   * This model with adapters beside its weights, which stay as they are: any number of such views
+   * may be used side by side, each request choosing its own, and none is the model alone again, bit
+   * for bit. It costs nothing to make. Updates of several adapters add up in their order.
+   *
+   * @param chosen instead of those of this one
+   * @return a view that shares parameters and threads; closing it does nothing
+   * @throws IllegalArgumentException for one of another model's sizes, or two that replace one
+   *     matrix
+   */
+  public LanguageModel withAdapters(LoraAdapter... chosen) {
+    LoraAdapter.requireTogether(model.config().dimensions(), List.of(chosen));
+    return new LanguageModel(this, List.of(chosen));
   }
 
   /**
@@ -288,7 +334,7 @@ public final class LanguageModel implements AutoCloseable {
       throw new IllegalStateException("the model is closed");
     }
     try {
-      return new Session(model, pool, options.blocking(), capacity);
+      return new Session(model, adapters, pool, options.blocking(), capacity);
     } finally {
       gate.leave();
     }
@@ -389,7 +435,7 @@ public final class LanguageModel implements AutoCloseable {
   /** Ends running generations at their next token, waits for them and frees the memory. */
   @Override
   public void close() {
-    if (gate.close()) {
+    if (!view && gate.close()) {
       pool.close();
       model.close();
     }

@@ -38,10 +38,11 @@ class ArchitectureTest {
           "internal", Set.of(),
           "tokenizer", Set.of("internal"),
           "checkpoint", Set.of("internal", "kernels"),
-          "model", Set.of("internal", "kernels", "checkpoint"),
+          "adapter", Set.of("internal", "kernels", "checkpoint"),
+          "model", Set.of("internal", "kernels", "checkpoint", "adapter"),
           "generation", Set.of("internal", "kernels", "model", "tokenizer"),
           "evaluation", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"),
-          "training", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"),
+          "training", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint", "adapter"),
           "vocabulary", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"));
 
   /** The JIT never compiles a longer method. */

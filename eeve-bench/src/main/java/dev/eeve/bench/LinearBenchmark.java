@@ -17,7 +17,7 @@ public class LinearBenchmark extends LinearKernel {
   public String shape;
 
   /** How the weights are stored. */
-  @Param({"F32", "F16", "BF16"})
+  @Param({"F32", "F16", "BF16", "Q8_0", "Q4_0"})
   public ElementType type;
 
   /** Threads that share a call. */

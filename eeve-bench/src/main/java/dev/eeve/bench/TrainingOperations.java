@@ -29,9 +29,19 @@ final class TrainingOperations {
       double trained = (double) trainable.rows(parameter.name()).count() * parameter.columns();
       sum += product * (towardsInput ? 2 : 1) + 2 * trained * rows;
     }
+    sum += 3 * 2.0 * adapterParameters(trainable) * tokens; // forward, towards inputs and weights
     double attention = 2 * 2.0 * config.hiddenSize() * pairs; // scores and their weighted sum
     int above = config.numHiddenLayers() - lowest;
     return sum + attention * (config.numHiddenLayers() + 2.5 * above); // backward has 5 products
+  }
+
+  private static long adapterParameters(TrainableParameters trainable) {
+    long count = trainable.parameterCount();
+    for (String name : trainable.trained().keySet()) {
+      long columns = trainable.parameters().get(name).columns();
+      count -= trainable.rows(name).count() * columns;
+    }
+    return count;
   }
 
   private static int layer(String name) {
@@ -40,6 +50,11 @@ final class TrainingOperations {
 
   private static int lowestLayer(PhiConfig config, TrainableParameters trainable) {
     int lowest = config.numHiddenLayers();
+    if (trainable.adapter().isPresent()) {
+      for (String module : trainable.adapter().get().modules(trainable.parameters().names())) {
+        lowest = Math.min(lowest, layer(module));
+      }
+    }
     for (String name : trainable.trained().keySet()) {
       if (name.startsWith("model.embed_tokens")) {
         return 0;

@@ -2,9 +2,11 @@ package dev.eeve.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.adapter.LoraConfig;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.MachineLimits;
 import dev.eeve.kernels.WorkerPool;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import dev.eeve.training.EeveStage;
@@ -26,6 +28,9 @@ import java.util.SplittableRandom;
  * Training steps of one stage at EEVE's width, beside the floor that the machine sets: operations
  * at the multiply-add peak and 28 bytes a trained parameter at the read rate. Prints one JSON
  * document. {@code peers/training_step.py} runs it in turn with PyTorch.
+ *
+ * <p>{@code loraR} instead of a stage trains adapters of rank R beside all linear layers of the
+ * body, with gradient checkpointing; the floor counts no layer twice.
  */
 public final class TrainingStepMain {
   /** AdamW reads master, gradient and both moments and writes all but the gradient. */
@@ -38,44 +43,67 @@ public final class TrainingStepMain {
   /**
    * Runs one stage.
    *
-   * @param args the stage's number, 6 for everything; layers; tokens; threads; updates, the first
-   *     of which warms up
+   * @param args the stage's number, 6 for everything, or {@code lora16}; layers; tokens; threads;
+   *     updates, the first of which warms up; the type of the weights, BF16 where none is given
    * @throws IOException if the peak of memory cannot be read
    */
   public static void main(String[] args) throws IOException {
-    if (args.length != 5) {
+    if (args.length != 5 && args.length != 6) {
       System.err.println(
-          "arguments: " + args.length + ", needed STAGE LAYERS TOKENS THREADS STEPS");
+          "arguments: " + args.length + ", needed STAGE LAYERS TOKENS THREADS STEPS [TYPE]");
       System.exit(2);
     }
-    EeveStage stage = EeveStage.of(Integer.parseInt(args[0]));
     PhiConfig config = eeve(Integer.parseInt(args[1]));
     int tokens = Integer.parseInt(args[2]);
     int threads = Integer.parseInt(args[3]);
     int steps = Integer.parseInt(args[4]);
     ObjectNode json = new ObjectMapper().createObjectNode();
-    json.put("stage", stage.number()).put("layers", config.numHiddenLayers());
-    json.put("tokens", tokens).put("threads", threads);
-    run(json, stage, config, tokens, threads, steps);
+    ElementType type = args.length == 6 ? ElementType.valueOf(args[5]) : ElementType.BF16;
+    KeptTypes types = types(config, type);
+    TrainableParameters own = own(args[0], Parameters.of(config, types));
+    json.put("stage", args[0]).put("layers", config.numHiddenLayers());
+    json.put("type", type.name()).put("tokens", tokens).put("threads", threads);
+    run(json, own, types, config, tokens, threads, steps);
     System.out.println(json);
   }
 
+  /** Blocks are the body's alone, as beside {@code adapter: qlora}. */
+  private static KeptTypes types(PhiConfig config, ElementType type) {
+    return type.blocks().isPresent()
+        ? KeptTypes.of(config, ElementType.BF16).withLinears(config, type)
+        : KeptTypes.of(config, type);
+  }
+
+  private static TrainableParameters own(String stage, Parameters parameters) {
+    if (!stage.startsWith("lora")) {
+      return EeveStage.of(Integer.parseInt(stage)).select(parameters, OLD_TOKENS);
+    }
+    int rank = Integer.parseInt(stage.substring("lora".length()));
+    return TrainableParameters.adapter(
+        parameters, new LoraConfig(rank, 2 * rank, 0, false, LoraConfig.ALL_LINEAR, List.of()));
+  }
+
   private static void run(
-      ObjectNode json, EeveStage stage, PhiConfig config, int tokens, int threads, int steps)
+      ObjectNode json,
+      TrainableParameters own,
+      KeptTypes types,
+      PhiConfig config,
+      int tokens,
+      int threads,
+      int steps)
       throws IOException {
-    Parameters parameters = Parameters.of(config, ElementType.BF16);
-    TrainableParameters own = stage.select(parameters, OLD_TOKENS);
     TrainingConfig settings =
         TrainingConfig.defaults(1e-4)
             .withSequences(tokens, false)
             .withMaxSteps(steps)
             .withResidDropout(0)
+            .withGradientCheckpointing(own.adapter().isPresent())
             .withOptimizer(OptimizerConfig.defaults(1e-4));
     double best = Double.MAX_VALUE;
     double loss = 0;
     long peak;
     TokenDataset data = sequence(config, tokens);
-    try (PhiModel model = PhiModel.random(config, ElementType.BF16, 1, threads);
+    try (PhiModel model = PhiModel.random(config, types, 1, threads);
         Trainer trainer = Trainer.of(model, own, data, settings, RowSet.none(), threads)) {
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();

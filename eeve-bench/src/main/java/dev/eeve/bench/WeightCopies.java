@@ -22,7 +22,7 @@ final class WeightCopies {
     int columns = matrix.columns();
     List<Weights> all = new ArrayList<>();
     for (int i = 0; i < copies; i++) {
-      all.add(Weights.allocate(arena, type, matrix.rows(), columns));
+      all.add(Weights.allocate(arena, type.forColumns(columns), matrix.rows(), columns));
     }
     double scale = 1 / Math.sqrt(columns);
     try (Arena strips = Arena.ofConfined()) {

@@ -5,6 +5,7 @@ import dev.eeve.LoadOptions;
 import dev.eeve.kernels.ElementType;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Option;
 
@@ -48,6 +49,11 @@ abstract class BaseCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw Messages.under("--dtype", "dtype", e);
     }
+  }
+
+  /** Opens a model and the adapters beside it. */
+  OpenModel open(Path model, String dtype, List<Path> adapters) throws IOException {
+    return OpenModel.of(open(model, dtype), adapters);
   }
 
   /** The options of the command line. */

@@ -32,10 +32,17 @@ final class EvalCommand extends BaseCommand {
       description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "A PEFT adapter's folder; several add up.")
+  private List<Path> adapters = List.of();
+
   @Override
   public Integer call() throws IOException {
     List<MultipleChoice.Task> all = MultipleChoice.read(tasks);
-    try (LanguageModel language = open(model, dtype)) {
+    try (OpenModel opened = open(model, dtype, adapters)) {
+      LanguageModel language = opened.language();
       MultipleChoice.Result result =
           MultipleChoice.evaluate(
               all,

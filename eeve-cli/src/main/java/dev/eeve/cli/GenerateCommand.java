@@ -81,7 +81,10 @@ final class GenerateCommand extends BaseCommand {
   @Option(names = "--load-cache", hidden = true)
   private Path loadCache;
 
-  @Option(names = "--adapter", hidden = true)
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "A PEFT adapter's folder; several add up.")
   private List<Path> adapters = List.of();
 
   @Option(names = "--template", defaultValue = "none", description = "none or eeve-instruct.")
@@ -106,7 +109,8 @@ final class GenerateCommand extends BaseCommand {
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
     long start = System.nanoTime();
-    try (LanguageModel language = open(model, dtype)) {
+    try (OpenModel opened = open(model, dtype, adapters)) {
+      LanguageModel language = opened.language();
       long loadNanos = System.nanoTime() - start;
       try (TokenStream stream = stream(language, given, text == null ? "" : around.apply(text))) {
         print(stream, language.tokenizer().isPresent(), loadNanos);
@@ -120,7 +124,6 @@ final class GenerateCommand extends BaseCommand {
     notYet(!cacheType.equals("f32"), "--cache-type " + cacheType, "use f32");
     notYet(saveCache != null, "--save-cache", "leave it out");
     notYet(loadCache != null, "--load-cache", "leave it out");
-    notYet(!adapters.isEmpty(), "--adapter", "leave it out");
   }
 
   private TokenStream stream(LanguageModel language, int[] given, String text) {

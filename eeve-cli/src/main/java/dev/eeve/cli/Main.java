@@ -29,6 +29,7 @@ import picocli.CommandLine.ParameterException;
       BenchCommand.class,
       ExpandCommand.class,
       QuantizeCommand.class,
+      MergeCommand.class,
       RecipeCommand.class
     })
 public final class Main implements Runnable {

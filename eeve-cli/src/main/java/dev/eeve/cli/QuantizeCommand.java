@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.GgufExport;
 import dev.eeve.LanguageModel;
 import dev.eeve.LoadOptions;
+import dev.eeve.NormalFloatExport;
 import dev.eeve.QuantizationReport;
 import dev.eeve.checkpoint.DType;
 import dev.eeve.tokenizer.Tokenizer;
@@ -23,7 +24,7 @@ import picocli.CommandLine.Option;
 /** {@code eeve quantize}. */
 @Command(
     name = "quantize",
-    description = "Write a model as one GGUF file, tokenizer included.",
+    description = "Write a model as one GGUF file, or as a folder of NF4, tokenizer included.",
     mixinStandardHelpOptions = true)
 final class QuantizeCommand extends BaseCommand {
   private static final Map<String, DType> TYPES =
@@ -32,10 +33,13 @@ final class QuantizeCommand extends BaseCommand {
   @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
   private Path model;
 
-  @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16.")
+  @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16; nf4.")
   private String type;
 
-  @Option(names = "--output", required = true, description = "The .gguf file to write.")
+  @Option(
+      names = "--output",
+      required = true,
+      description = "The .gguf file to write; nf4: folder.")
   private Path file;
 
   @Option(
@@ -58,9 +62,12 @@ final class QuantizeCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
+    if (type.equals("nf4")) {
+      return normalFloat();
+    }
     DType matrices = TYPES.get(type);
     if (matrices == null) {
-      throw new UsageException("--type: " + type + ", needed q8_0, q4_0, f16 or bf16");
+      throw new UsageException("--type: " + type + ", needed q8_0, q4_0, f16, bf16 or nf4");
     }
     if (subject != null && !report) {
       throw new UsageException("--report-file and --report-tokens: go with --report");
@@ -93,6 +100,26 @@ final class QuantizeCommand extends BaseCommand {
       }
     }
     print(root);
+    return 0;
+  }
+
+  /** bitsandbytes' format is a folder's, not GGUF's. */
+  private int normalFloat() throws IOException {
+    if (report) {
+      throw new UsageException("--report: is of GGUF files, not of nf4; leave it out");
+    }
+    try (Progress progress = new Progress(console)) {
+      NormalFloatExport.write(
+          required(model), file, (done, total) -> progress.update("quantizing", done, total));
+    } catch (IllegalArgumentException e) {
+      throw Messages.under("--output", "output", Messages.under("--model", "model", e));
+    }
+    if (json) {
+      ObjectNode root = JsonNodeFactory.instance.objectNode();
+      output.json(root.put("output", file.toString()).put("type", type));
+    } else {
+      output.line(file.toString());
+    }
     return 0;
   }
 

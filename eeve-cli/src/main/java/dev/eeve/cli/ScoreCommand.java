@@ -9,6 +9,7 @@ import dev.eeve.evaluation.ScoreSum;
 import dev.eeve.evaluation.TextScore;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import picocli.CommandLine.ArgGroup;
@@ -48,13 +49,20 @@ final class ScoreCommand extends BaseCommand {
       description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      description = "A PEFT adapter's folder; several add up.")
+  private List<Path> adapters = List.of();
+
   @Override
   public Integer call() throws IOException {
     if (logits != null && input.file != null) {
       throw new UsageException("--logits: goes with --text or --tokens, not with --file");
     }
     int[] given = input.tokens == null ? null : ids("--tokens", input.tokens);
-    try (LanguageModel language = open(model, dtype)) {
+    try (OpenModel opened = open(model, dtype, adapters)) {
+      LanguageModel language = opened.language();
       print(input.file != null ? documents(language) : single(language, given));
     } catch (IllegalArgumentException e) {
       String option = given != null ? "--tokens" : input.file != null ? "--file" : "--text";

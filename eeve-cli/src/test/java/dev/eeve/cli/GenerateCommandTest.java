@@ -147,8 +147,7 @@ class GenerateCommandTest {
         "--cache-type bf16",
         "--cache-type q8_0",
         "--save-cache c",
-        "--load-cache c",
-        "--adapter d"
+        "--load-cache c"
       })
   void whatIsNotThereYetIsRefusedInOneLine(String option) {
     List<Object> more = new ArrayList<>(List.of("--prompt", "x"));

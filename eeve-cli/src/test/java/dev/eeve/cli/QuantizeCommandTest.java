@@ -38,7 +38,7 @@ class QuantizeCommandTest {
       JsonNode info = Run.json("info", "--model", file, "--json");
       assertEquals(257, info.get("tokens").asInt());
       assertTrue(info.get("file_bytes_by_dtype").has(type), info.toString());
-      assertEquals(type.startsWith("b") ? "bf16" : "f16", info.get("dtype").asText());
+      assertEquals(type, info.get("dtype").asText());
     }
     Run tokens = Run.of("tokenize", "--model", file, "--text", "가");
     assertEquals(Run.of("tokenize", "--model", model, "--text", "가").out(), tokens.out());
@@ -59,6 +59,34 @@ class QuantizeCommandTest {
     Files.writeString(tasks, "{\"context\":\"a\",\"choices\":[\"b\",\"c\"],\"gold\":0}\n");
     assertEquals(
         1, Run.json("eval", "--model", file, "--tasks", tasks, "--json").get("tasks").asInt());
+  }
+
+  @Test
+  void nf4IsAFolderThatIsReadAgain() throws IOException {
+    Path nf4 = file.resolveSibling("nf4");
+    Run run = Run.of("quantize", "--model", model, "--type", "nf4", "--output", nf4);
+    assertEquals(0, run.code(), run.err());
+    assertEquals(nf4 + "\n", run.out());
+    assertEquals(
+        4,
+        Run.json(
+                "generate",
+                "--model",
+                nf4,
+                "--prompt",
+                "ab",
+                "--max-new-tokens",
+                "4",
+                "--ignore-eos",
+                "--json")
+            .get("tokens")
+            .size());
+    assertEquals(0, Run.of("quantize", "--model", model, "--output", file, "--type", "f16").code());
+    String message = Run.refusal(1, "quantize", "--model", file, "--type", "nf4", "--output", nf4);
+    assertTrue(message.startsWith("--model: " + file + " is a file"), message);
+    message =
+        Run.refusal(2, "quantize", "--model", model, "--type", "nf4", "--output", nf4, "--report");
+    assertTrue(message.startsWith("--report: "), message);
   }
 
   @Test

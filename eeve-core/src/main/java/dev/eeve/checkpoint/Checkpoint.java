@@ -6,16 +6,20 @@ import java.nio.file.Path;
 import java.util.SequencedMap;
 
 /** A model's tensors on disk, open for reading by several threads at once. */
-public sealed interface Checkpoint extends AutoCloseable permits ModelFolder, Gguf {
+public sealed interface Checkpoint extends AutoCloseable
+    permits ModelFolder, NormalFloatFolder, Gguf {
   /**
-   * Opens what a path names: a folder as {@link ModelFolder}, a file as {@link Gguf}.
+   * Opens what a path names: a folder as {@link ModelFolder}, or as {@link NormalFloatFolder} where
+   * it holds NF4; a file as {@link Gguf}.
    *
    * @param path a Hugging Face model folder or a GGUF file
    * @return to be closed
    * @throws CheckpointException names the file or tensor that is missing or broken
    */
   static Checkpoint open(Path path) throws CheckpointException {
-    return Files.isRegularFile(path) ? Gguf.open(path) : ModelFolder.open(path);
+    return Files.isRegularFile(path)
+        ? Gguf.open(path)
+        : NormalFloatFolder.of(ModelFolder.open(path));
   }
 
   /**

@@ -124,6 +124,7 @@ public final class PhiTensorNames {
         switch (files) {
           case Gguf file -> true;
           case ModelFolder folder -> false;
+          case NormalFloatFolder folder -> false;
         };
     return new PhiTensorNames(dimensions, gguf).resolve(files.path(), files.tensors());
   }

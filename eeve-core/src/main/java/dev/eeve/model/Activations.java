@@ -1,7 +1,10 @@
 package dev.eeve.model;
 
+import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
+import dev.eeve.kernels.Weights;
+import java.util.List;
 
 /** What a forward pass of R rows writes, and the products of each layer bound to it. */
 final class Activations {
@@ -23,11 +26,17 @@ final class Activations {
   /** Per layer: dense and fc2, which join the residual stream. */
   final Linear.Product[][] outward;
 
+  /** What adapters add to those products. */
+  final AdapterUpdates updates;
+
+  /** The model's own input embedding, or an adapter's. */
+  final Weights embedTokens;
+
   private final float[] data;
   private int used;
 
   /** Binds views of {@code buffer}, or of a new one where that is too small. */
-  Activations(PhiModel model, int rows, float[] buffer) {
+  Activations(PhiModel model, List<LoraAdapter> adapters, int rows, float[] buffer) {
     PhiConfig config = model.config();
     int size = Math.multiplyExact(rows, floatsPerRow(config));
     data = buffer.length >= size ? buffer : new float[size];
@@ -57,6 +66,12 @@ final class Activations {
           };
       outward[i] = new Linear.Product[] {layer.dense().product(o, a), layer.fc2().product(m, f)};
     }
+    updates = new AdapterUpdates(adapters, this, inward.length);
+    embedTokens =
+        adapters.stream()
+            .flatMap(adapter -> adapter.savedMatrix("model.embed_tokens.weight").stream())
+            .findFirst()
+            .orElse(model.embedTokens());
   }
 
   static int floatsPerRow(PhiConfig config) {

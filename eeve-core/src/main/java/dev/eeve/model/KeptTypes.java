@@ -1,5 +1,6 @@
 package dev.eeve.model;
 
+import dev.eeve.adapter.LoraConfig;
 import dev.eeve.checkpoint.PhiDimensions;
 import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.kernels.ElementType;
@@ -66,6 +67,26 @@ public record KeptTypes(Map<String, ElementType> matrices) {
     types.matrices.forEach(
         (name, type) -> own.put(name, tensors.get(name).source().dtype().kept()));
     return new KeptTypes(own);
+  }
+
+  /**
+   * These types, but another for the body's linear layers, as an adapter's frozen base is kept.
+   *
+   * @param config the shape
+   * @param type of matrices whose rows are whole blocks of it; others stay as they are
+   * @return the types
+   */
+  public KeptTypes withLinears(PhiConfig config, ElementType type) {
+    Map<String, ElementType> types = new LinkedHashMap<>(matrices);
+    PhiDimensions dimensions = config.dimensions();
+    for (String module : LoraConfig.defaults().modules(dimensions.shapes().keySet())) {
+      String name = module + ".weight";
+      int columns = Math.toIntExact(dimensions.shapes().get(name).get(1));
+      if (type.forColumns(columns) == type) {
+        types.put(name, type);
+      }
+    }
+    return new KeptTypes(types);
   }
 
   /**

@@ -7,6 +7,7 @@ import dev.eeve.checkpoint.DType;
 import dev.eeve.checkpoint.Gguf;
 import dev.eeve.checkpoint.GgufValue;
 import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.checkpoint.PhiDimensions;
 import dev.eeve.internal.StrictJson;
 import java.io.IOException;
@@ -204,6 +205,7 @@ public record PhiConfig(
   public static PhiConfig read(Checkpoint files) throws CheckpointException {
     return switch (files) {
       case ModelFolder folder -> read(folder.path().resolve("config.json"));
+      case NormalFloatFolder folder -> read(folder.path().resolve("config.json"));
       case Gguf file -> PhiGgufKeys.read(file);
     };
   }

@@ -127,7 +127,12 @@ final class PhiConfigReader {
         node -> isDefault.test(node.path("rope_type")) || isDefault.test(node.path("type")));
     require(only("rope_parameters"), "an object", JsonNode::isObject);
     require(only("rope_parameters.rope_type", "rope_parameters.type"), "default", isDefault);
-    require(only("quantization_config"), "none: load the unquantized model", node -> false);
+    require(
+        only("quantization_config"),
+        "none or bitsandbytes' NF4: load the unquantized model",
+        node ->
+            isText("bitsandbytes").test(node.path("quant_method"))
+                && isText("nf4").test(node.path("bnb_4bit_quant_type")));
     require(only("num_local_experts"), "none: this is a mixture of experts", node -> false);
   }
 

@@ -28,17 +28,19 @@ final class PhiForward {
       int idsOffset,
       int firstPosition) {
     float epsilon = (float) model.config().layerNormEps();
-    Embedding.forward(s.h, ids, idsOffset, model.embedTokens());
+    Embedding.forward(s.h, ids, idsOffset, s.embedTokens);
     for (int i = 0; i < model.layers().size(); i++) {
       NormLayer norm = model.layers().get(i).inputLayernorm();
       LayerNorm.forward(workers, s.x, s.mean, s.rstd, s.h, norm.weight(), norm.bias(), epsilon);
       Linear.forward(workers, s.inward[i]);
+      s.updates.inward(workers, i);
       model.rotary().forward(s.q, firstPosition);
       model.rotary().forward(s.k, firstPosition);
       cache.layer(i).put(s.k, s.v, firstPosition);
       CausalAttention.forward(workers, s.a, s.q, cache.layer(i), firstPosition);
       Gelu.forward(workers, s.f, s.f);
       Linear.forward(workers, s.outward[i]);
+      s.updates.outward(workers, i);
       Residual.add(workers, s.h, s.o, s.m);
     }
     NormLayer norm = model.finalLayernorm();

@@ -29,10 +29,8 @@ final class PhiInitializer implements PhiAssembly.Source {
     this.seed = seed;
   }
 
-  static PhiModel initialize(PhiConfig config, ElementType type, long seed, int threads) {
-    KeptTypes types = KeptTypes.of(config, type);
+  static PhiModel initialize(PhiConfig config, KeptTypes types, long seed, int threads) {
     MemoryPlan.requireWeights(config, types);
-    types.tellWhatStaysF16(type);
     PhiInitializer source = new PhiInitializer(config.initializerRange(), seed);
     try {
       return PhiAssembly.assemble(config, types, source, threads);

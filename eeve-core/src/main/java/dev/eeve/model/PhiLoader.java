@@ -58,6 +58,14 @@ final class PhiLoader implements PhiAssembly.Source {
     return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors, listener), threads);
   }
 
+  static PhiModel load(
+      Checkpoint files, PhiConfig config, KeptTypes kept, int threads, LoadListener listener)
+      throws IOException {
+    Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(files, config.dimensions());
+    MemoryPlan.requireWeights(config, kept);
+    return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors, listener), threads);
+  }
+
   private synchronized void done(long bytes) {
     doneBytes += bytes;
     listener.loaded(doneBytes, totalBytes);

@@ -100,6 +100,21 @@ public final class PhiModel implements AutoCloseable {
   }
 
   /**
+   * Loads a model whose matrices are kept in different types.
+   *
+   * @param path the folder or file
+   * @param types how to keep each matrix
+   * @param threads threads that read and convert, at least 1
+   * @return the model
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static PhiModel open(Path path, KeptTypes types, int threads) throws IOException {
+    try (Checkpoint files = Checkpoint.open(path)) {
+      return PhiLoader.load(files, PhiConfig.read(files), types, threads, LoadListener.NONE);
+    }
+  }
+
+  /**
    * A model of random weights, normal with the config's initializer range, biases zero and norms
    * one: for training from scratch, tests and figures of a shape. The same seed gives the same
    * weights at any number of threads.
@@ -111,7 +126,23 @@ public final class PhiModel implements AutoCloseable {
    * @return the model
    */
   public static PhiModel random(PhiConfig config, ElementType type, long seed, int threads) {
-    return PhiInitializer.initialize(config, type, seed, threads);
+    KeptTypes types = KeptTypes.of(config, type);
+    types.tellWhatStaysF16(type);
+    return random(config, types, seed, threads);
+  }
+
+  /**
+   * A model of random weights, as {@link #random(PhiConfig, ElementType, long, int)}, whose
+   * matrices are kept in different types.
+   *
+   * @param config the shape
+   * @param types how to keep each matrix
+   * @param seed of the random numbers
+   * @param threads threads that fill the weights, at least 1
+   * @return the model
+   */
+  public static PhiModel random(PhiConfig config, KeptTypes types, long seed, int threads) {
+    return PhiInitializer.initialize(config, types, seed, threads);
   }
 
   /**

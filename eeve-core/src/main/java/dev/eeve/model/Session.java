@@ -1,11 +1,13 @@
 package dev.eeve.model;
 
+import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.CrossEntropy;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -17,6 +19,8 @@ public final class Session implements AutoCloseable {
   private static final int LOGITS_ROWS = 32;
 
   private final PhiModel model;
+  private final List<LoraAdapter> adapters;
+  private final LinearLayer lmHead;
   private final Workers workers;
   private final KeyValueCache cache;
   private final Activations single;
@@ -39,19 +43,51 @@ public final class Session implements AutoCloseable {
    * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
    */
   public Session(PhiModel model, WorkerPool pool, Blocking blocking, int capacity) {
+    this(model, List.of(), pool, blocking, capacity);
+  }
+
+  /**
+   * Takes memory for a context that is computed with adapters beside the model's weights.
+   *
+   * @param model the model; close it after this
+   * @param adapters their updates add up; close them after this
+   * @param pool threads to run on
+   * @param blocking block sizes
+   * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
+   */
+  public Session(
+      PhiModel model,
+      List<LoraAdapter> adapters,
+      WorkerPool pool,
+      Blocking blocking,
+      int capacity) {
     PhiConfig config = model.config();
     if (capacity < 1 || capacity > config.maxPositionEmbeddings()) {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
     MemoryPlan.requireContext(config, model.types(), capacity);
+    LoraAdapter.requireTogether(config.dimensions(), adapters);
     this.model = model;
-    this.single = new Activations(model, 1, new float[0]);
-    this.block = new Activations(model, 1, new float[0]);
+    this.adapters = List.copyOf(adapters);
+    this.lmHead = lmHead(model, adapters);
+    this.single = new Activations(model, adapters, 1, new float[0]);
+    this.block = new Activations(model, adapters, 1, new float[0]);
     this.logits = FloatMatrix.allocate(1, config.vocabSize());
-    this.head = new Linear.Product[] {model.lmHead().product(logits, single.x)};
+    this.head = new Linear.Product[] {lmHead.product(logits, single.x)};
     this.workers = pool.workers(blocking);
     this.cache = new KeyValueCache(config, capacity);
+  }
+
+  /** The model's own head, or an adapter's. */
+  private static LinearLayer lmHead(PhiModel model, List<LoraAdapter> adapters) {
+    for (LoraAdapter adapter : adapters) {
+      if (adapter.savedMatrix("lm_head.weight").isPresent()) {
+        return new LinearLayer(
+            adapter.savedMatrix("lm_head.weight").get(), adapter.savedVector("lm_head.bias").get());
+      }
+    }
+    return model.lmHead();
   }
 
   /**
@@ -126,7 +162,7 @@ public final class Session implements AutoCloseable {
   private void appendBlock(int[] ids, int from, int to) {
     int rows = to - from;
     if (block.rows() != rows) {
-      block = new Activations(model, rows, block.buffer());
+      block = new Activations(model, adapters, rows, block.buffer());
     }
     PhiForward.forward(workers, model, block, cache, ids, from, position);
     position += rows;
@@ -207,14 +243,7 @@ public final class Session implements AutoCloseable {
       int end = endOfBlock(first, to);
       appendBlock(ids, first, end);
       CrossEntropy.logProbabilities(
-          workers,
-          scores,
-          first - from,
-          block.x,
-          model.lmHead().weight(),
-          model.lmHead().bias(),
-          targets,
-          first);
+          workers, scores, first - from, block.x, lmHead.weight(), lmHead.bias(), targets, first);
       first = end;
     }
     return scores;
@@ -230,7 +259,7 @@ public final class Session implements AutoCloseable {
    */
   public void appendForLogits(int[] ids, int from, int to, Consumer<FloatMatrix> rows) {
     check(ids, from, to);
-    LinearLayer head = model.lmHead();
+    LinearLayer head = lmHead;
     for (int first = from; first < to; ) {
       int end = endOfBlock(first, to);
       appendBlock(ids, first, end);

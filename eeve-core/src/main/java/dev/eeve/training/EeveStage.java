@@ -4,7 +4,8 @@ package dev.eeve.training;
  * The seven stages of the EEVE report (arXiv 2402.14714): what each trains; everything else is
  * frozen. {@code lm_head.bias} is trained with {@code lm_head.weight}, row for row.
  *
- * <p>The report trains stage 6 by QLoRA; here it trains every parameter.
+ * <p>The report trains stage 6 by QLoRA, and so does a {@link TrainingPlan} by an adapter; what
+ * this selects of stage 6, every parameter, is the other choice.
  */
 public enum EeveStage {
   /** Stage 1: new rows of the input embedding. */

@@ -183,7 +183,7 @@ final class HeadLoss {
       float[] bias = Arrays.copyOfRange(head.bias(), segment.firstRow(), segment.endRow());
       products[i] = new Linear.Product(pieces[i], in, segment.weights(), bias);
     }
-    Linear.forward(workers, products);
+    Linear.forwardExact(workers, products);
     return pieces;
   }
 

@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.kernels.ElementType;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.util.Collections;
@@ -25,7 +26,7 @@ public final class Parameters {
    * @return all of them
    */
   public static Parameters of(PhiModel model) {
-    return of(model.config(), model.type());
+    return of(model.config(), model.types());
   }
 
   /**
@@ -36,6 +37,17 @@ public final class Parameters {
    * @return all of them
    */
   public static Parameters of(PhiConfig config, ElementType type) {
+    return of(config, KeptTypes.of(config, type));
+  }
+
+  /**
+   * The parameters a model would have whose matrices are kept in different types.
+   *
+   * @param config the shape
+   * @param types how each matrix is kept
+   * @return all of them
+   */
+  public static Parameters of(PhiConfig config, KeptTypes types) {
     LinkedHashMap<String, Parameter> byName = new LinkedHashMap<>();
     config
         .dimensions()
@@ -47,8 +59,19 @@ public final class Parameters {
                     new Parameter(
                         name,
                         shape.stream().map(Math::toIntExact).toList(),
-                        shape.size() == 1 ? ElementType.F32 : type)));
+                        types.matrices().getOrDefault(name, ElementType.F32))));
     return new Parameters(Collections.unmodifiableSequencedMap(byName));
+  }
+
+  /** How each matrix is kept. */
+  KeptTypes types() {
+    Map<String, ElementType> matrices = new LinkedHashMap<>();
+    for (Parameter parameter : byName.values()) {
+      if (!parameter.isVector()) {
+        matrices.put(parameter.name(), parameter.type());
+      }
+    }
+    return new KeptTypes(matrices);
   }
 
   /**

@@ -86,16 +86,18 @@ final class PhiBackward {
     FloatMatrix dm = dropout.backward(workers, s.m, s.dh, i, 1);
     if (layer.fc2().trains()) {
       Gelu.forward(workers, s.g, l.f);
-      TrainingProducts.backwardWeight(workers, overwrites, new Bound(layer.fc2(), dm, s.g));
+      TrainingProducts.backwardWeight(
+          workers, s.updates, overwrites, new Bound(layer.fc2(), dm, s.g));
     }
     if (needX || layer.fc1().trains()) {
-      TrainingProducts.backwardInput(workers, s.df, new Bound(layer.fc2(), dm, s.g));
+      TrainingProducts.backwardInput(workers, s.updates, s.df, new Bound(layer.fc2(), dm, s.g));
       Gelu.backward(workers, s.df, s.df, l.f);
     }
     FloatMatrix d = dropout.backward(workers, s.o, s.dh, i, 0);
-    TrainingProducts.backwardWeight(workers, overwrites, new Bound(layer.dense(), d, l.a));
+    TrainingProducts.backwardWeight(
+        workers, s.updates, overwrites, new Bound(layer.dense(), d, l.a));
     if (needX || layer.attentionTrains()) {
-      TrainingProducts.backwardInput(workers, s.dx, new Bound(layer.dense(), d, l.a));
+      TrainingProducts.backwardInput(workers, s.updates, s.dx, new Bound(layer.dense(), d, l.a));
       attention(workers, model, s, l, batch);
     }
     Bound[] inward = {
@@ -106,10 +108,10 @@ final class PhiBackward {
     };
     if (layer.attentionTrains() || layer.fc1().trains()) {
       TrainingForward.normalize(workers, model, layer, s, l, s.h(i));
-      TrainingProducts.backwardWeight(workers, overwrites, inward);
+      TrainingProducts.backwardWeight(workers, s.updates, overwrites, inward);
     }
     if (needX) {
-      TrainingProducts.backwardInput(workers, s.dx, inward);
+      TrainingProducts.backwardInput(workers, s.updates, s.dx, inward);
       norm(workers, layer.inputLayernorm(), s.dx, s.h(i), l.mean, l.rstd);
     }
     if (below) {

@@ -32,7 +32,7 @@ final class RowSplitter {
   TrainedLinear linear(String name, LinearLayer layer) {
     List<RowSegment> weight = matrix(name + ".weight", layer.weight());
     float[] bias = layer.bias().clone();
-    return new TrainedLinear(weight, bias, vector(name + ".bias", bias));
+    return new TrainedLinear(weight, bias, vector(name + ".bias", bias), Optional.empty());
   }
 
   TrainedNorm norm(String name, NormLayer norm) {

@@ -56,6 +56,11 @@ final class Settings {
     return Optional.ofNullable(values.get(key));
   }
 
+  /** Whether the key is there without a value, as {@code adapter:} is. */
+  boolean isBlank(String key) {
+    return values.containsKey(key) && values.get(key) == null;
+  }
+
   boolean has(String key) {
     return values.get(key) != null;
   }

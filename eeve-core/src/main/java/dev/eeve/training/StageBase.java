@@ -1,9 +1,11 @@
 package dev.eeve.training;
 
-import dev.eeve.checkpoint.ModelFolder;
+import dev.eeve.checkpoint.Checkpoint;
+import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.checkpoint.PhiTensorNames;
 import dev.eeve.checkpoint.ResolvedTensor;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
@@ -25,6 +27,13 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
   static StageBase of(TrainingPlan plan, Optional<Path> folder) throws IOException {
     if (folder.isPresent()) {
       PhiConfig config = PhiConfig.read(folder.get().resolve("config.json"));
+      if (NormalFloatFolder.isIn(folder.get())
+          && (plan.adapter().isEmpty() || plan.stage().isPresent())) {
+        throw new IllegalArgumentException(
+            ("base_model: %s holds NF4, needed adapter: lora without a stage beside it, or the"
+                    + " unquantized model")
+                .formatted(folder.get()));
+      }
       List<ElementType> types = types(folder.get(), config).values().stream().distinct().toList();
       return new StageBase(folder, config, types.size() == 1 ? types.getFirst() : ElementType.F32);
     }
@@ -41,8 +50,14 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
 
   PhiModel open(TrainingPlan plan, int threads) throws IOException {
     return folder.isPresent()
-        ? PhiModel.open(folder.get(), Optional.of(type), threads)
+        ? PhiModel.open(folder.get(), kept(plan), threads)
         : PhiModel.random(config, type, plan.config().seed(), threads);
+  }
+
+  /** How matrices are kept while this trains: the body's own ones quantized beside an adapter. */
+  KeptTypes kept(TrainingPlan plan) {
+    KeptTypes own = KeptTypes.of(config, type);
+    return plan.quantized().map(blocks -> own.withLinears(config, blocks)).orElse(own);
   }
 
   /** The types of the folder's tensors. */
@@ -52,9 +67,8 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
 
   private static Map<String, ElementType> types(Path folder, PhiConfig config) throws IOException {
     Map<String, ElementType> types = new LinkedHashMap<>();
-    try (ModelFolder files = ModelFolder.open(folder)) {
-      for (ResolvedTensor tensor :
-          PhiTensorNames.resolve(folder, files.tensors(), config.dimensions()).values()) {
+    try (Checkpoint files = Checkpoint.open(folder)) {
+      for (ResolvedTensor tensor : PhiTensorNames.resolve(files, config.dimensions()).values()) {
         types.put(tensor.name(), ElementType.valueOf(tensor.source().dtype().name()));
       }
     }

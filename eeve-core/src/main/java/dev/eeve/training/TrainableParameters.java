@@ -1,9 +1,11 @@
 package dev.eeve.training;
 
+import dev.eeve.adapter.LoraConfig;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 
 /**
@@ -23,8 +25,12 @@ public final class TrainableParameters {
   /** In module order; no set is empty or open. */
   private final SequencedMap<String, RowSet> trained;
 
-  private TrainableParameters(Parameters parameters, Map<String, RowSet> trained) {
+  private final Optional<LoraConfig> adapter;
+
+  private TrainableParameters(
+      Parameters parameters, Map<String, RowSet> trained, Optional<LoraConfig> adapter) {
     this.parameters = parameters;
+    this.adapter = adapter;
     LinkedHashMap<String, RowSet> ordered = new LinkedHashMap<>();
     for (String name : parameters.names()) {
       RowSet rows = trained.get(name);
@@ -42,7 +48,28 @@ public final class TrainableParameters {
    * @return the empty selection
    */
   public static TrainableParameters of(Parameters parameters) {
-    return new TrainableParameters(parameters, Map.of());
+    return new TrainableParameters(parameters, Map.of(), Optional.empty());
+  }
+
+  /**
+   * An adapter beside the body's linear layers, and what it saves whole; every weight of the body
+   * is frozen.
+   *
+   * @param parameters the model's
+   * @param config the adapter's settings
+   * @return the selection; it cannot be made larger
+   * @throws IllegalArgumentException names a target that the model does not have
+   */
+  public static TrainableParameters adapter(Parameters parameters, LoraConfig config) {
+    config.modules(parameters.names());
+    Map<String, RowSet> saved = new LinkedHashMap<>();
+    for (String name : parameters.names()) {
+      String module = name.substring(0, name.lastIndexOf('.'));
+      if (config.modulesToSave().contains(module.substring(module.lastIndexOf('.') + 1))) {
+        saved.put(name, RowSet.all().within(parameters.get(name).rows()));
+      }
+    }
+    return new TrainableParameters(parameters, saved, Optional.of(config));
   }
 
   /**
@@ -84,6 +111,10 @@ public final class TrainableParameters {
    */
   public TrainableParameters unfreezeRows(String name, RowSet rows) {
     Parameter parameter = parameters.get(name);
+    if (adapter.isPresent()) {
+      throw new IllegalArgumentException(
+          name + ": unfrozen beside an adapter; name its module in lora_modules_to_save");
+    }
     RowSet closed;
     try {
       closed = rows.within(parameter.rows());
@@ -92,7 +123,7 @@ public final class TrainableParameters {
     }
     Map<String, RowSet> larger = new LinkedHashMap<>(trained);
     larger.merge(name, closed, RowSet::union);
-    return new TrainableParameters(parameters, larger);
+    return new TrainableParameters(parameters, larger, adapter);
   }
 
   /**
@@ -125,21 +156,39 @@ public final class TrainableParameters {
   }
 
   /**
+   * The adapter that trains.
+   *
+   * @return empty where none does
+   */
+  public Optional<LoraConfig> adapter() {
+    return adapter;
+  }
+
+  /** The layers beside which the adapter stands. */
+  List<String> adapted() {
+    return adapter.map(config -> config.modules(parameters.names())).orElse(List.of());
+  }
+
+  /**
    * Whether nothing is trained.
    *
    * @return true for the empty selection
    */
   public boolean isEmpty() {
-    return trained.isEmpty();
+    return trained.isEmpty() && adapter.isEmpty();
   }
 
   /**
    * Trained elements.
    *
-   * @return their number, over all parameters
+   * @return their number, over all parameters and the adapter
    */
   public long parameterCount() {
     long count = 0;
+    for (String module : adapted()) {
+      Parameter weight = parameters.get(module + ".weight");
+      count += (long) adapter.get().r() * (weight.rows() + weight.columns());
+    }
     for (Map.Entry<String, RowSet> entry : trained.entrySet()) {
       count += (long) entry.getValue().count() * parameters.get(entry.getKey()).columns();
     }
@@ -150,7 +199,8 @@ public final class TrainableParameters {
   public boolean equals(Object other) {
     return other instanceof TrainableParameters selection
         && parameters.equals(selection.parameters)
-        && trained.equals(selection.trained);
+        && trained.equals(selection.trained)
+        && adapter.equals(selection.adapter);
   }
 
   @Override
@@ -158,11 +208,12 @@ public final class TrainableParameters {
     return trained.hashCode();
   }
 
-  /** One line for each trained parameter, in axolotl's notation. */
+  /** One line for each trained parameter, in axolotl's notation, and one for the adapter. */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();
     trained.forEach((name, rows) -> text.append(name).append(rows).append('\n'));
+    adapter.ifPresent(config -> text.append(config).append('\n'));
     return text.toString();
   }
 }

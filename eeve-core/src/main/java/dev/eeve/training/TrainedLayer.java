@@ -15,7 +15,7 @@ record TrainedLayer(
   /** All rows that train. */
   List<TrainedRows> trained() {
     List<TrainedRows> all = new ArrayList<>(inputLayernorm.trained());
-    for (TrainedLinear linear : List.of(qProj, kProj, vProj, dense, fc1, fc2)) {
+    for (TrainedLinear linear : linears()) {
       all.addAll(linear.trained());
     }
     return all;
@@ -23,6 +23,10 @@ record TrainedLayer(
 
   boolean trains() {
     return inputLayernorm.trains() || attentionTrains() || dense.trains() || mlpTrains();
+  }
+
+  List<TrainedLinear> linears() {
+    return List.of(qProj, kProj, vProj, dense, fc1, fc2);
   }
 
   boolean attentionTrains() {

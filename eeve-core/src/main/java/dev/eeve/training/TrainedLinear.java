@@ -2,6 +2,7 @@ package dev.eeve.training;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A linear layer whose rows may train.
@@ -9,8 +10,13 @@ import java.util.List;
  * @param weight segments that together are all rows, in order
  * @param bias the whole bias the forward pass reads
  * @param trainedBias the parts of it that train
+ * @param update what an adapter adds to its output
  */
-record TrainedLinear(List<RowSegment> weight, float[] bias, List<TrainedVector> trainedBias) {
+record TrainedLinear(
+    List<RowSegment> weight,
+    float[] bias,
+    List<TrainedVector> trainedBias,
+    Optional<TrainedUpdate> update) {
   TrainedLinear {
     weight = List.copyOf(weight);
     trainedBias = List.copyOf(trainedBias);
@@ -21,6 +27,7 @@ record TrainedLinear(List<RowSegment> weight, float[] bias, List<TrainedVector> 
     List<TrainedRows> all = new ArrayList<>();
     weight.forEach(segment -> segment.trained().ifPresent(all::add));
     all.addAll(trainedBias);
+    update.ifPresent(low -> all.addAll(List.of(low.a(), low.b())));
     return all;
   }
 
@@ -29,6 +36,10 @@ record TrainedLinear(List<RowSegment> weight, float[] bias, List<TrainedVector> 
   }
 
   boolean trains() {
-    return weightTrains() || !trainedBias.isEmpty();
+    return weightTrains() || !trainedBias.isEmpty() || update.isPresent();
+  }
+
+  TrainedLinear with(Optional<TrainedUpdate> other) {
+    return new TrainedLinear(weight, bias, trainedBias, other);
   }
 }

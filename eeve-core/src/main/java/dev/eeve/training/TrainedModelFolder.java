@@ -67,6 +67,9 @@ final class TrainedModelFolder {
   }
 
   private void write() throws IOException {
+    if (model.trainable().adapter().isPresent()) {
+      throw new IllegalStateException("an adapter is no part of the model's own rows; merge it");
+    }
     Parameters parameters = Parameters.of(model.base());
     List<TensorSpec> specs = new ArrayList<>();
     for (Parameter parameter : parameters.all()) {

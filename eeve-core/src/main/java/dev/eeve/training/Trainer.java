@@ -143,7 +143,7 @@ public final class Trainer implements AutoCloseable {
         TrainingMemory.plan(
             model.config(), trainable, config, batch, data.byteSize(), lossRows, threads),
         config);
-    TrainingModel training = TrainingModel.of(model, trainable);
+    TrainingModel training = TrainingModel.of(model, trainable, config.seed());
     try {
       return new Trainer(training, data, config, newTokens, labels, batch, threads);
     } catch (RuntimeException | Error e) {
@@ -234,7 +234,7 @@ public final class Trainer implements AutoCloseable {
           "step %d: no token to predict in sequences %s; check their labels"
               .formatted(number, named(sequences)));
     }
-    model.zeroVectorGradients();
+    model.zeroAddedGradients();
     double dropout = config.residDropout().orElse(model.base().config().residPdrop());
     double sum = 0;
     for (int i = 0; i < batches.size(); i++) {
@@ -335,7 +335,22 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException names the file, or a value too large for the type
    */
   public void save(Path folder) throws IOException {
+    if (model.trainable().adapter().isPresent()) {
+      throw new IllegalStateException("an adapter trains, the model does not; use saveAdapter");
+    }
     TrainedModelFolder.write(folder, model, TrainedModelFolder.Options.of(model.base()));
+  }
+
+  /**
+   * Writes the adapter that trains as PEFT's folder, everything as F32.
+   *
+   * @param folder made if it is not there
+   * @param baseModel what its settings shall say of the base: a folder or a name
+   * @throws IOException names the file
+   * @throws IllegalStateException where no adapter trains
+   */
+  public void saveAdapter(Path folder, String baseModel) throws IOException {
+    model.adapter().write(folder, baseModel);
   }
 
   /** Values and moments of what trains, in module order. */

@@ -1,11 +1,13 @@
 package dev.eeve.training;
 
+import dev.eeve.adapter.LoraConfig;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.model.PhiConfig;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The memory of a pass over R rows: what each layer keeps for its backward pass, and what the
@@ -37,6 +39,9 @@ final class TrainingActivations implements AutoCloseable {
   final FloatMatrix dv;
   final FloatMatrix df;
 
+  /** Of an adapter. */
+  final UpdateRoom updates;
+
   private final int rows;
   private final int longest;
   private final int firstKept;
@@ -51,8 +56,14 @@ final class TrainingActivations implements AutoCloseable {
    * @param checkpointing whether layers are computed again for their backward pass
    */
   TrainingActivations(
-      PhiConfig config, int rows, int longest, int firstKept, boolean checkpointing) {
+      PhiConfig config,
+      Optional<LoraConfig> adapter,
+      int rows,
+      int longest,
+      int firstKept,
+      boolean checkpointing) {
     this.rows = rows;
+    updates = new UpdateRoom(adapter, config, rows);
     this.longest = longest;
     this.firstKept = firstKept;
     arena = Arena.ofShared();
@@ -86,6 +97,7 @@ final class TrainingActivations implements AutoCloseable {
   /** The first rows of another's memory, which stays its owner. */
   private TrainingActivations(TrainingActivations all, int rows) {
     this.rows = rows;
+    updates = all.updates;
     longest = all.longest;
     firstKept = all.firstKept;
     arena = all.arena;

@@ -228,4 +228,27 @@ public record TrainingConfig(
         seed,
         earlyStop);
   }
+
+  /**
+   * These settings with another choice between memory and time.
+   *
+   * @param again whether a layer's activations are computed again instead of kept
+   * @return a copy
+   */
+  public TrainingConfig withGradientCheckpointing(boolean again) {
+    return new TrainingConfig(
+        sequenceLen,
+        samplePacking,
+        microBatchSize,
+        gradientAccumulationSteps,
+        maxSteps,
+        numEpochs,
+        optimizer,
+        shuffle,
+        newTokenBias,
+        residDropout,
+        again,
+        seed,
+        earlyStop);
+  }
 }

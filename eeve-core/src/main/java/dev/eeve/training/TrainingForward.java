@@ -28,7 +28,7 @@ final class TrainingForward {
       LayerActivations l = s.layer(i);
       branches(workers, model, layer, s, l, s.h(i), batch);
       TrainingProducts.forward(
-          workers, new Bound(layer.dense(), s.o, l.a), new Bound(layer.fc2(), s.m, s.g));
+          workers, s.updates, new Bound(layer.dense(), s.o, l.a), new Bound(layer.fc2(), s.m, s.g));
       dropout.forward(workers, s.o, s.m, i);
       FloatMatrix h = s.h(i + 1);
       if (h != s.h(i)) {
@@ -53,6 +53,7 @@ final class TrainingForward {
     normalize(workers, model, layer, s, l, h);
     TrainingProducts.forward(
         workers,
+        s.updates,
         new Bound(layer.qProj(), l.q, s.x),
         new Bound(layer.kProj(), l.k, s.x),
         new Bound(layer.vProj(), l.v, s.x),

@@ -50,15 +50,8 @@ record TrainingInputs(
               .formatted(old, config.vocabSize()));
     }
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
-    Parameters parameters = Parameters.of(config, base.type());
-    TrainableParameters trainable =
-        plan.stage()
-            .map(
-                stage ->
-                    stage.number() <= 3
-                        ? stage.select(parameters, requireNew(stage, fresh))
-                        : stage.select(parameters, RowSet.from(old)))
-            .orElseGet(() -> TrainableParameters.matching(parameters, plan.unfrozenParameters()));
+    Parameters parameters = Parameters.of(config, base.kept(plan));
+    TrainableParameters trainable = select(plan, parameters, old, fresh);
     int length = plan.config().sequenceLen();
     if (length > config.maxPositionEmbeddings()) {
       length = config.maxPositionEmbeddings();
@@ -84,6 +77,19 @@ record TrainingInputs(
       labels = Optional.of(LossLabels.firstOldToken(needed, old));
     }
     return new TrainingInputs(trainable, fresh, data, validation, labels);
+  }
+
+  private static TrainableParameters select(
+      TrainingPlan plan, Parameters parameters, int old, RowSet fresh) {
+    if (plan.adapter().isPresent()) {
+      return TrainableParameters.adapter(parameters, plan.adapter().get());
+    }
+    if (plan.stage().isEmpty()) {
+      return TrainableParameters.matching(parameters, plan.unfrozenParameters());
+    }
+    EeveStage stage = plan.stage().get();
+    return stage.select(
+        parameters, stage.number() <= 3 ? requireNew(stage, fresh) : RowSet.from(old));
   }
 
   private static RowSet requireNew(EeveStage stage, RowSet fresh) {

@@ -1,7 +1,6 @@
 package dev.eeve.training;
 
 import dev.eeve.internal.MachineMemory;
-import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.kernels.Weights;
 import dev.eeve.model.MemoryPlan;
@@ -91,20 +90,23 @@ public final class TrainingMemory {
       long dataBytes,
       int lossRows,
       int threads) {
-    ElementType type = trainable.parameters().get("lm_head.weight").type();
-    List<MemoryPlan.Item> items = new ArrayList<>(MemoryPlan.forWeights(config, type).items());
+    List<MemoryPlan.Item> items =
+        new ArrayList<>(MemoryPlan.forWeights(config, trainable.parameters().types()).items());
     long trained = TrainingModel.byteSize(trainable.parameters(), trainable) / 2;
+    long adapters = TrainingModel.adapterBytes(trainable);
     items.add(new MemoryPlan.Item("masters", trained, true));
-    items.add(new MemoryPlan.Item("gradients", trained, true));
-    items.add(new MemoryPlan.Item("moments", 2 * trained, true));
-    items.add(new MemoryPlan.Item("copies_of_frozen_rows", frozenCopies(trainable, type), true));
+    items.add(new MemoryPlan.Item("adapters", adapters, true));
+    items.add(new MemoryPlan.Item("gradients", trained + adapters, true));
+    items.add(new MemoryPlan.Item("moments", 2 * (trained + adapters), true));
+    items.add(new MemoryPlan.Item("copies_of_frozen_rows", frozenCopies(trainable), true));
     int lowest = TrainingModel.lowestLayer(config, trainable);
     long activations =
         TrainingActivations.byteSize(
             config, batch.rows(), batch.longest(), lowest, settings.gradientCheckpointing());
     long cache =
         KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), batch.longest());
-    items.add(new MemoryPlan.Item("activations", activations - cache, false));
+    long updates = UpdateRoom.byteSize(trainable.adapter(), config, batch.rows());
+    items.add(new MemoryPlan.Item("activations", activations - cache + updates, false));
     items.add(new MemoryPlan.Item("keys_and_values", cache, true));
     long logits = HeadLoss.byteSize(batch.rows(), config.hiddenSize(), lossRows);
     items.add(new MemoryPlan.Item("logits", logits, false));
@@ -116,24 +118,24 @@ public final class TrainingMemory {
   }
 
   /** Frozen rows after trained ones that do not start where a panel does. */
-  private static long frozenCopies(TrainableParameters trainable, ElementType type) {
+  private static long frozenCopies(TrainableParameters trainable) {
     long bytes = 0;
     for (String name : trainable.trained().keySet()) {
       Parameter parameter = trainable.parameters().get(name);
       int row = 0;
       for (RowSet.Range range : trainable.rows(name).ranges()) {
-        bytes += frozenCopy(parameter, type, row, range.from());
+        bytes += frozenCopy(parameter, row, range.from());
         row = range.to();
       }
-      bytes += frozenCopy(parameter, type, row, parameter.rows());
+      bytes += frozenCopy(parameter, row, parameter.rows());
     }
     return bytes;
   }
 
-  private static long frozenCopy(Parameter parameter, ElementType type, int from, int to) {
+  private static long frozenCopy(Parameter parameter, int from, int to) {
     return parameter.isVector() || from == to || from % Weights.PANEL_ROWS == 0
         ? 0
-        : Weights.byteSize(type, to - from, parameter.columns());
+        : Weights.byteSize(parameter.type(), to - from, parameter.columns());
   }
 
   /** Inputs packed for tiles, each kind at its largest, and every thread's own buffers. */
@@ -149,7 +151,9 @@ public final class TrainingMemory {
       floats = Math.max(floats, rows * PACKED_FEATURES); // one packing at a time
     }
     boolean body =
-        trainable.trained().keySet().stream().anyMatch(name -> name.startsWith("model.layers."));
+        trainable.adapter().isPresent()
+            || trainable.trained().keySet().stream()
+                .anyMatch(name -> name.startsWith("model.layers."));
     boolean headTrains = !trainable.rows("lm_head.weight").isEmpty();
     long packed = Math.min(PACKED_FEATURES, Math.max(hidden, intermediate));
     floats += body || headTrains ? rows * packed : 0;
@@ -198,6 +202,7 @@ public final class TrainingMemory {
 
   private static String advice(MemoryPlan plan, TrainingConfig settings) {
     return switch (largest(plan).name()) {
+      case "adapters" -> "lower lora_r or name fewer lora_target_modules";
       case "masters", "gradients", "moments" ->
           "train fewer rows: another stage or narrower unfrozen_parameters";
       case "activations", "logits", "scratch" -> smallerBatch(settings);

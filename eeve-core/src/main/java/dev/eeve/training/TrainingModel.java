@@ -1,15 +1,23 @@
 package dev.eeve.training;
 
+import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.LowRank;
 import dev.eeve.kernels.RotaryEmbedding;
 import dev.eeve.kernels.Weights;
+import dev.eeve.model.LinearLayer;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiLayer;
 import dev.eeve.model.PhiModel;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * A model in training: rows that train are fp32 copies with a gradient beside each, all others are
@@ -27,9 +35,15 @@ public final class TrainingModel implements AutoCloseable {
   private final TrainedLinear lmHead;
   private final RotaryEmbedding rotary;
 
-  private TrainingModel(PhiModel base, TrainableParameters trainable) {
+  private final Set<String> adapted;
+  private final long seed;
+  private int linears;
+
+  private TrainingModel(PhiModel base, TrainableParameters trainable, long seed) {
     this.base = base;
     this.trainable = trainable;
+    this.seed = seed;
+    this.adapted = new HashSet<>(trainable.adapted());
     PhiConfig config = base.config();
     RowSplitter splitter = new RowSplitter(arena, trainable, trained);
     embedTokens = splitter.matrix("model.embed_tokens.weight", base.embedTokens());
@@ -46,15 +60,29 @@ public final class TrainingModel implements AutoCloseable {
             config.maxPositionEmbeddings());
   }
 
-  private static TrainedLayer layer(RowSplitter splitter, String name, PhiLayer layer) {
+  private TrainedLayer layer(RowSplitter splitter, String name, PhiLayer layer) {
     return new TrainedLayer(
         splitter.norm(name + "input_layernorm", layer.inputLayernorm()),
-        splitter.linear(name + "self_attn.q_proj", layer.qProj()),
-        splitter.linear(name + "self_attn.k_proj", layer.kProj()),
-        splitter.linear(name + "self_attn.v_proj", layer.vProj()),
-        splitter.linear(name + "self_attn.dense", layer.dense()),
-        splitter.linear(name + "mlp.fc1", layer.fc1()),
-        splitter.linear(name + "mlp.fc2", layer.fc2()));
+        linear(splitter, name + "self_attn.q_proj", layer.qProj()),
+        linear(splitter, name + "self_attn.k_proj", layer.kProj()),
+        linear(splitter, name + "self_attn.v_proj", layer.vProj()),
+        linear(splitter, name + "self_attn.dense", layer.dense()),
+        linear(splitter, name + "mlp.fc1", layer.fc1()),
+        linear(splitter, name + "mlp.fc2", layer.fc2()));
+  }
+
+  private TrainedLinear linear(RowSplitter splitter, String name, LinearLayer layer) {
+    TrainedLinear linear = splitter.linear(name, layer);
+    int index = linears++;
+    if (!adapted.contains(name)) {
+      return linear;
+    }
+    TrainedUpdate update =
+        TrainedUpdate.of(
+            arena, trainable.adapter().orElseThrow(), name, index, layer.weight(), seed);
+    trained.add(update.a());
+    trained.add(update.b());
+    return linear.with(Optional.of(update));
   }
 
   /**
@@ -65,11 +93,23 @@ public final class TrainingModel implements AutoCloseable {
    * @return the model in training, its gradients zero
    */
   public static TrainingModel of(PhiModel base, TrainableParameters trainable) {
+    return of(base, trainable, 0);
+  }
+
+  /**
+   * Copies what trains, and starts an adapter.
+   *
+   * @param base the model; close it after this
+   * @param trainable what trains
+   * @param seed of the adapter's first values
+   * @return the model in training, its gradients zero
+   */
+  public static TrainingModel of(PhiModel base, TrainableParameters trainable, long seed) {
     if (!trainable.parameters().equals(Parameters.of(base))) {
       throw new IllegalArgumentException(
           "trainable: its parameters are not the model's, needed a selection of this model's");
     }
-    return new TrainingModel(base, trainable);
+    return new TrainingModel(base, trainable, seed);
   }
 
   /**
@@ -91,6 +131,48 @@ public final class TrainingModel implements AutoCloseable {
       }
     }
     return bytes;
+  }
+
+  /** Bytes of an adapter's matrices; gradients and moments take as much each. */
+  static long adapterBytes(TrainableParameters trainable) {
+    long bytes = 0;
+    for (String module : trainable.adapted()) {
+      Parameter weight = trainable.parameters().get(module + ".weight");
+      bytes +=
+          TrainedUpdate.byteSize(
+              trainable.adapter().orElseThrow(), weight.rows(), weight.columns());
+    }
+    return bytes;
+  }
+
+  /**
+   * The adapter as it is now, what it saves whole included.
+   *
+   * @return a view, valid until this is closed
+   * @throws IllegalStateException where none trains
+   */
+  public LoraAdapter adapter() {
+    if (trainable.adapter().isEmpty()) {
+      throw new IllegalStateException("no adapter trains");
+    }
+    Map<String, LowRank> updates = new HashMap<>();
+    for (TrainedLayer layer : layers) {
+      for (TrainedLinear linear : layer.linears()) {
+        linear.update().ifPresent(update -> updates.put(update.module(), update.weights()));
+      }
+    }
+    Map<String, Weights> matrices = new HashMap<>();
+    Map<String, float[]> vectors = new HashMap<>();
+    for (TrainedRows rows : trained) {
+      if (rows instanceof TrainedVector vector) {
+        vectors.put(vector.name(), vector.values());
+      } else if (rows instanceof TrainedMatrix matrix
+          && trainable.trained().containsKey(matrix.name())) {
+        matrices.put(matrix.name(), matrix.master());
+      }
+    }
+    return LoraAdapter.of(
+        trainable.adapter().get(), base.config().dimensions(), updates, matrices, vectors);
   }
 
   /**
@@ -122,20 +204,22 @@ public final class TrainingModel implements AutoCloseable {
 
   /** Sets every gradient to zero. */
   public void zeroGradients() {
-    zeroVectorGradients();
+    trained.forEach(TrainingModel::zeroGradient);
+  }
+
+  /** Enough before a pass that overwrites the gradients of the model's matrices. */
+  void zeroAddedGradients() {
     for (TrainedRows rows : trained) {
-      if (rows instanceof TrainedMatrix matrix) {
-        matrix.gradient().fillWithZeros();
+      if (rows instanceof TrainedVector || !trainable.trained().containsKey(rows.name())) {
+        zeroGradient(rows);
       }
     }
   }
 
-  /** Enough before a pass that overwrites the gradients of matrices. */
-  void zeroVectorGradients() {
-    for (TrainedRows rows : trained) {
-      if (rows instanceof TrainedVector vector) {
-        Arrays.fill(vector.gradient(), 0f);
-      }
+  private static void zeroGradient(TrainedRows rows) {
+    switch (rows) {
+      case TrainedMatrix matrix -> matrix.gradient().fillWithZeros();
+      case TrainedVector vector -> Arrays.fill(vector.gradient(), 0f);
     }
   }
 
@@ -189,7 +273,8 @@ public final class TrainingModel implements AutoCloseable {
   }
 
   private static boolean trains(TrainableParameters trainable, String layer) {
-    return trainable.trained().keySet().stream().anyMatch(name -> name.startsWith(layer + "."));
+    return trainable.trained().keySet().stream().anyMatch(name -> name.startsWith(layer + "."))
+        || trainable.adapted().stream().anyMatch(name -> name.startsWith(layer + "."));
   }
 
   /** Frees the copies and the gradients. */

@@ -54,6 +54,7 @@ public final class TrainingPass implements AutoCloseable {
    */
   public double loss(TrainingBatch batch) {
     TrainingActivations s = activations(batch);
+    s.updates.beginWithoutDropout();
     TrainingForward.forward(workers, model, s, batch, ResidualDropout.OFF);
     return head.forward(workers, s.x, batch.targets());
   }
@@ -78,6 +79,7 @@ public final class TrainingPass implements AutoCloseable {
       TrainingBatch batch, float lossScale, double dropout, long dropoutSeed, GradientFlow flow) {
     ResidualDropout drop = new ResidualDropout(dropout, dropoutSeed);
     TrainingActivations s = activations(batch);
+    s.updates.begin(dropoutSeed);
     TrainingForward.forward(workers, model, s, batch, drop);
     boolean body = model.lowestLayer() < model.layers().size() || model.finalLayernorm().trains();
     double loss = head.forwardBackward(workers, s.dx, body, s.x, batch.targets(), lossScale, flow);
@@ -117,7 +119,12 @@ public final class TrainingPass implements AutoCloseable {
     free();
     activations =
         new TrainingActivations(
-            model.base().config(), rows, longest, model.lowestLayer(), checkpointing);
+            model.base().config(),
+            model.trainable().adapter(),
+            rows,
+            longest,
+            model.lowestLayer(),
+            checkpointing);
   }
 
   private void free() {

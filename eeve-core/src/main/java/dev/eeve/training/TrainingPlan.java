@@ -1,5 +1,6 @@
 package dev.eeve.training;
 
+import dev.eeve.adapter.LoraConfig;
 import dev.eeve.kernels.ElementType;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +24,10 @@ import java.util.OptionalInt;
  * @param numberOfOldTokens where new tokens' rows begin, {@code number_of_old_tokens}
  * @param unfrozenParameters what trains, {@code unfrozen_parameters}; empty where a stage says it
  * @param stage what trains, {@code stage}
+ * @param adapter the adapter that trains instead of the stage's own rows, {@code adapter}; stage 6
+ *     has one unless that is none
+ * @param quantized how the body's matrices are kept beside an adapter, {@code lora_base_dtype};
+ *     empty for the base's own type
  * @param firstOldToken whether a new token's label counts as its first old token, {@code
  *     new_token_loss: first_old_token}; else {@code new_ids}
  * @param loggingSteps updates between lines of metrics, {@code logging_steps}
@@ -45,6 +50,8 @@ public record TrainingPlan(
     OptionalInt numberOfOldTokens,
     List<String> unfrozenParameters,
     Optional<EeveStage> stage,
+    Optional<LoraConfig> adapter,
+    Optional<ElementType> quantized,
     boolean firstOldToken,
     int loggingSteps,
     int evalSteps,
@@ -83,9 +90,16 @@ public record TrainingPlan(
     Map<String, Object> common = new LinkedHashMap<>(settings);
     List<Object> stages = new Settings("", settings).list("stages");
     common.remove("stages");
+    if (AdapterKeys.anyIn(common) && stages.stream().noneMatch(TrainingPlan::isSixth)) {
+      throw new IllegalArgumentException(
+          "adapter: given beside stages without a 6, which it is for; remove it");
+    }
     Map<String, TrainingPlan> plans = new LinkedHashMap<>();
     for (Object entry : stages) {
       Map<String, Object> own = new LinkedHashMap<>(common);
+      if (!isSixth(entry)) {
+        AdapterKeys.removeFrom(own);
+      }
       if (entry instanceof Map) {
         own.putAll(Settings.map("stages", entry));
       } else {
@@ -104,6 +118,10 @@ public record TrainingPlan(
     return List.copyOf(plans.values());
   }
 
+  private static boolean isSixth(Object entry) {
+    return String.valueOf(entry instanceof Map<?, ?> map ? map.get("stage") : entry).equals("6");
+  }
+
   private static boolean same(Map<String, Object> own, Map<String, Object> common) {
     return List.of("base_model", "model_config", "tokenizer", "output_dir").stream()
         .allMatch(key -> java.util.Objects.equals(own.get(key), common.get(key)));
@@ -115,14 +133,20 @@ public record TrainingPlan(
       throw new IllegalArgumentException(
           "base_model: needed it or model_config, one of them; name a model folder");
     }
-    if (s.has("stage") == s.has("unfrozen_parameters")) {
-      throw new IllegalArgumentException(
-          "stage: needed it, stages or unfrozen_parameters, one of them; say what to train");
-    }
-    refuseAdapters(s);
     Optional<EeveStage> stage =
         s.has("stage") ? Optional.of(EeveStage.of(s.count("stage", 0))) : Optional.empty();
     s.value("stage");
+    boolean patterns = s.has("unfrozen_parameters");
+    if (stage.isPresent() && patterns
+        || stage.isEmpty() && !patterns && s.text("adapter").isEmpty()) {
+      throw new IllegalArgumentException(
+          "stage: needed it, stages, unfrozen_parameters or adapter, one of them; say what to"
+              + " train");
+    }
+    Optional<LoraConfig> adapter = AdapterKeys.read(s, stage);
+    if (stage.isEmpty() && !patterns && adapter.isEmpty()) {
+      throw missing("stage", "it or unfrozen_parameters where adapter is none");
+    }
     TrainingPlan plan =
         new TrainingPlan(
             s.path("base_model"),
@@ -134,6 +158,8 @@ public record TrainingPlan(
             oldTokens(s, stage),
             s.texts("unfrozen_parameters"),
             stage,
+            adapter,
+            AdapterKeys.quantized(s, adapter),
             choice(s, "new_token_loss", "new_ids", List.of("new_ids", "first_old_token")) == 1,
             Math.max(1, s.count("logging_steps", 1)),
             Math.max(0, s.count("eval_steps", 0)),
@@ -152,6 +178,10 @@ public record TrainingPlan(
     if (firstOldToken && numberOfOldTokens.isEmpty()) {
       throw missing("number_of_old_tokens", "it for new_token_loss");
     }
+    if (adapter.isPresent() && saveRounding != Rounding.NEAREST) {
+      throw new IllegalArgumentException(
+          "save_rounding: stochastic found with adapter, which is merged to nearest; remove it");
+    }
     if (config.newTokenBias() > 0 && numberOfOldTokens.isEmpty()) {
       throw missing("number_of_old_tokens", "it for new_token_bias");
     }
@@ -165,6 +195,8 @@ public record TrainingPlan(
         numberOfOldTokens,
         unfrozenParameters,
         stage,
+        adapter,
+        quantized,
         firstOldToken,
         loggingSteps,
         evalSteps,
@@ -174,23 +206,6 @@ public record TrainingPlan(
         config,
         newWarnings,
         newSettings);
-  }
-
-  private static void refuseAdapters(Settings s) {
-    for (String key :
-        List.of(
-            "adapter",
-            "lora_r",
-            "lora_alpha",
-            "lora_dropout",
-            "lora_target_modules",
-            "lora_target_linear",
-            "lora_modules_to_save")) {
-      if (s.value(key).isPresent()) {
-        throw new IllegalArgumentException(
-            key + ": adapters are not trained by this version; remove it and train whole rows");
-      }
-    }
   }
 
   private static OptionalInt oldTokens(Settings s, Optional<EeveStage> stage) {

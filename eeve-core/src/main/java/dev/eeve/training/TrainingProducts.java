@@ -17,8 +17,8 @@ final class TrainingProducts {
   /** A layer and the matrices of its outputs and inputs, or of their gradients. */
   record Bound(TrainedLinear layer, FloatMatrix out, FloatMatrix in) {}
 
-  /** {@code out = in · Wᵀ + b} of some layers with equally many rows. */
-  static void forward(Workers workers, Bound... layers) {
+  /** {@code out = in · Wᵀ + b} of some layers with equally many rows, and their updates. */
+  static void forward(Workers workers, UpdateRoom room, Bound... layers) {
     List<Linear.Product> products = new ArrayList<>();
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
@@ -27,7 +27,7 @@ final class TrainingProducts {
                 own(bound, segment), bound.in, segment.weights(), bias(bound.layer, segment)));
       }
     }
-    Linear.forward(workers, products.toArray(Linear.Product[]::new));
+    Linear.forwardExact(workers, products.toArray(Linear.Product[]::new));
     int i = 0;
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
@@ -37,21 +37,34 @@ final class TrainingProducts {
         }
       }
     }
+    for (Bound bound : layers) {
+      bound.layer.update().ifPresent(update -> room.forward(workers, update, bound.out, bound.in));
+    }
   }
 
-  /** {@code dIn = Σ dOut · W} of some layers; {@code out} holds dOut, {@code in} is not read. */
-  static void backwardInput(Workers workers, FloatMatrix dIn, Bound... layers) {
+  /**
+   * {@code dIn = Σ dOut · W} of some layers, and through their updates, whose own gradients come
+   * first; {@code out} holds dOut, {@code in} is not read.
+   */
+  static void backwardInput(Workers workers, UpdateRoom room, FloatMatrix dIn, Bound... layers) {
     List<Linear.InputGradient> parts = new ArrayList<>();
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
         parts.add(new Linear.InputGradient(filled(bound, segment), segment.weights()));
       }
+      bound.layer.update().flatMap(u -> room.inputGradient(u, dIn.rows())).ifPresent(parts::add);
     }
     Linear.backwardInput(workers, dIn, parts.toArray(Linear.InputGradient[]::new));
+    for (Bound bound : layers) {
+      bound.layer.update().ifPresent(update -> room.addDropped(workers, update, dIn));
+    }
   }
 
-  /** Gradients of the rows that train; {@code out} holds dOut. */
-  static void backwardWeight(Workers workers, boolean overwrites, Bound... layers) {
+  /**
+   * Gradients of the rows that train, and of updates, which are added to; {@code out} holds dOut.
+   */
+  static void backwardWeight(
+      Workers workers, UpdateRoom room, boolean overwrites, Bound... layers) {
     List<Linear.WeightGradient> parts = new ArrayList<>();
     for (Bound bound : layers) {
       for (RowSegment segment : bound.layer.weight()) {
@@ -66,6 +79,10 @@ final class TrainingProducts {
       for (TrainedVector vector : bound.layer.trainedBias()) {
         Linear.backwardBias(workers, vector.gradient(), bound.out, vector.firstRow());
       }
+      bound
+          .layer
+          .update()
+          .ifPresent(update -> room.backwardWeight(workers, update, bound.out, bound.in));
     }
     if (!parts.isEmpty()) {
       Linear.backwardWeight(workers, parts.toArray(Linear.WeightGradient[]::new));

@@ -1,6 +1,9 @@
 package dev.eeve.training;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.eeve.adapter.MergedFolder;
+import dev.eeve.checkpoint.CompanionFiles;
+import dev.eeve.checkpoint.DType;
 import dev.eeve.internal.AtomicFile;
 import dev.eeve.internal.StrictJson;
 import dev.eeve.kernels.ElementType;
@@ -21,17 +24,8 @@ import java.util.OptionalDouble;
  * the one before wrote, so that {@code stages: [1, 2]} equals two runs bit for bit.
  */
 public final class TrainingRun {
-  /** Files that belong with the weights and are copied as they are. */
-  private static final List<String> COMPANIONS =
-      List.of(
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "added_tokens.json",
-          "vocab.json",
-          "merges.txt",
-          "generation_config.json",
-          "expansion.json");
+  /** Where a stage's adapter goes, beside the model it was merged into. */
+  private static final String ADAPTER = "adapter";
 
   /** What to do with an output folder that holds something. */
   public enum Existing {
@@ -114,6 +108,7 @@ public final class TrainingRun {
         TrainingInputs inputs = TrainingInputs.read(plan, start);
         TrainingMemory.require(inputs.memory(plan, start, threads), plan.config());
         inputs.describeBias(plan).ifPresent(listener::message);
+        describeKept(plan, start).ifPresent(listener::message);
         try (PhiModel model = start.open(plan, threads)) {
           if (!runStage(plan, i, model, start, inputs, resumes, several, last)) {
             return false;
@@ -123,6 +118,22 @@ public final class TrainingRun {
       base = Optional.of(stageFolder);
     }
     return true;
+  }
+
+  /** What cannot be quantized beside qlora, in a sentence. */
+  private static Optional<String> describeKept(TrainingPlan plan, StageBase base) {
+    List<String> others =
+        base.kept(plan).matrices().entrySet().stream()
+            .filter(entry -> entry.getKey().startsWith("model.layers."))
+            .filter(entry -> plan.quantized().isPresent())
+            .filter(entry -> entry.getValue() != plan.quantized().get())
+            .map(Map.Entry::getKey)
+            .toList();
+    return others.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "%d matrices stay %s: their rows are no multiple of 32 elements; the first is %s"
+                .formatted(others.size(), base.type(), others.getFirst()));
   }
 
   private Path stageFolder(TrainingPlan plan) {
@@ -156,6 +167,7 @@ public final class TrainingRun {
         TrainingCheckpoint.deleteFolder(checkpoint());
         TrainingCheckpoint.find(checkpoint()).ifPresent(found -> {});
         TrainingCheckpoint.deleteFolder(checkpoint());
+        TrainingCheckpoint.deleteFolder(output.resolve(ADAPTER));
         Files.deleteIfExists(metrics());
         for (TrainingPlan plan : plans) {
           TrainingCheckpoint.deleteFolder(stageFolder(plan));
@@ -217,12 +229,25 @@ public final class TrainingRun {
       if (!updates(plan, trainer, inputs, lines, fingerprint)) {
         return false;
       }
+      if (plan.adapter().isPresent()) {
+        boolean merges = plan.stage().isPresent();
+        String name = plan.baseModel().orElseThrow().toString();
+        trainer.saveAdapter(merges ? output.resolve(ADAPTER) : output, name);
+        if (!merges) {
+          return true;
+        }
+      }
       TrainedModelFolder.Options options = options(plan, model, base);
       if (several) {
-        writeStage(stageFolder(plan), trainer, options);
+        Path folder = stageFolder(plan);
+        Path partial = output.resolve("." + folder.getFileName() + ".partial");
+        TrainingCheckpoint.deleteFolder(partial);
+        write(partial, plan, base, trainer, options);
+        Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.forceFolder(folder);
       }
       if (last) {
-        TrainedModelFolder.write(output, trainer.model(), options);
+        write(output, plan, base, trainer, options);
       }
       return true;
     }
@@ -262,13 +287,26 @@ public final class TrainingRun {
     return true;
   }
 
-  private void writeStage(Path folder, Trainer trainer, TrainedModelFolder.Options options)
+  /** The model that a stage ends with; an adapter is merged into the base's own files. */
+  private void write(
+      Path folder,
+      TrainingPlan plan,
+      StageBase base,
+      Trainer trainer,
+      TrainedModelFolder.Options options)
       throws IOException {
-    Path partial = output.resolve("." + folder.getFileName() + ".partial");
-    TrainingCheckpoint.deleteFolder(partial);
-    TrainedModelFolder.write(partial, trainer.model(), options);
-    Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-    AtomicFile.forceFolder(folder);
+    if (plan.adapter().isEmpty()) {
+      TrainedModelFolder.write(folder, trainer.model(), options);
+      return;
+    }
+    MergedFolder.write(
+        base.folder().orElseThrow(),
+        base.config().dimensions(),
+        List.of(trainer.model().adapter()),
+        folder,
+        type -> plan.saveDtype().map(t -> DType.valueOf(t.name())).orElse(type),
+        options.files(),
+        threads);
   }
 
   private static TrainedModelFolder.Options options(
@@ -287,14 +325,11 @@ public final class TrainingRun {
       types.replaceAll((name, type) -> plan.saveDtype().get());
       files.put("config.json", withType(files.get("config.json"), plan.saveDtype().get()));
     }
-    for (String name : COMPANIONS) {
-      Optional<Path> file =
-          name.equals("tokenizer.json") && plan.tokenizer().isPresent()
-              ? plan.tokenizer()
-              : folder.map(from -> from.resolve(name));
-      if (file.isPresent() && Files.isRegularFile(file.get())) {
-        files.put(name, Files.readAllBytes(file.get()));
-      }
+    if (folder.isPresent()) {
+      files.putAll(CompanionFiles.read(folder.get()));
+    }
+    if (plan.tokenizer().isPresent()) {
+      files.put("tokenizer.json", Files.readAllBytes(plan.tokenizer().get()));
     }
     return new TrainedModelFolder.Options(types, plan.saveRounding(), plan.config().seed(), files);
   }

@@ -6,10 +6,15 @@ import dev.eeve.ByteTokenizer;
 import dev.eeve.LanguageModel;
 import dev.eeve.LoadOptions;
 import dev.eeve.Mutator;
+import dev.eeve.adapter.LoraAdapter;
+import dev.eeve.adapter.LoraConfig;
+import dev.eeve.adapter.RandomAdapter;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.model.PhiConfigs;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -29,20 +34,28 @@ class DecodeAllocationTest {
     GenerationConfig greedy = GenerationConfig.greedy(TOKENS).withIgnoreEos(true);
     GenerationConfig sampled =
         greedy.withTemperature(1f).withTopK(100).withTopP(0.9f).withRepetitionPenalty(1.1f);
-    try (LanguageModel model =
-        LanguageModel.of(
-            PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1),
-            Optional.of(ByteTokenizer.make()),
-            LoadOptions.defaults().withThreads(1))) {
+    LoraConfig lora = new LoraConfig(4, 8, 0, false, LoraConfig.ALL_LINEAR, List.of());
+    try (Arena arena = Arena.ofShared();
+        LanguageModel model =
+            LanguageModel.of(
+                PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1),
+                Optional.of(ByteTokenizer.make()),
+                LoadOptions.defaults().withThreads(1))) {
+      LoraAdapter adapter = RandomAdapter.of(arena, model.phi().config().dimensions(), lora, 1);
       for (GenerationConfig config : new GenerationConfig[] {greedy, sampled}) {
-        long start = System.nanoTime();
-        long bytes;
-        do {
-          bytes = bytesPerToken(model, config);
-        } while (bytes > BYTES_PER_TOKEN && System.nanoTime() - start < PATIENCE_NANOS);
-        assertTrue(bytes <= BYTES_PER_TOKEN, bytes + " bytes a token");
+        assertAllocatesLittle(model, config);
+        assertAllocatesLittle(model.withAdapters(adapter, adapter), config);
       }
     }
+  }
+
+  private static void assertAllocatesLittle(LanguageModel model, GenerationConfig config) {
+    long start = System.nanoTime();
+    long bytes;
+    do {
+      bytes = bytesPerToken(model, config);
+    } while (bytes > BYTES_PER_TOKEN && System.nanoTime() - start < PATIENCE_NANOS);
+    assertTrue(bytes <= BYTES_PER_TOKEN, bytes + " bytes a token");
   }
 
   /** Of all tokens after the second, when every buffer has been grown. */

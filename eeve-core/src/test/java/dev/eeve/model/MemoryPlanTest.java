@@ -82,7 +82,8 @@ class MemoryPlanTest {
       long floats = 0;
       for (Activations s :
           List.of(
-              new Activations(model, 24, new float[0]), new Activations(model, 1, new float[0]))) {
+              new Activations(model, List.of(), 24, new float[0]),
+              new Activations(model, List.of(), 1, new float[0]))) {
         floats += s.buffer().length + s.mean.length + s.rstd.length;
       }
       assertEquals(floats * Float.BYTES, bytes(plan, "activations"));

@@ -261,7 +261,7 @@ class TrainerTest {
     try (TrainingModel head =
             TrainingModel.of(model, EeveStage.ALL_OUTPUT_EMBEDDINGS.select(parameters, 0));
         TrainingActivations s =
-            new TrainingActivations(CONFIG, 16, 16, head.lowestLayer(), false)) {
+            new TrainingActivations(CONFIG, Optional.empty(), 16, 16, head.lowestLayer(), false)) {
       assertEquals(2, head.lowestLayer(), "stages 2 and 4 need no layer");
       assertEquals(1, s.h.size(), "no layer's input is kept");
       assertEquals(0, s.dh.rows() + s.dq.rows() + s.dk.rows() + s.dv.rows() + s.df.rows());
@@ -271,7 +271,8 @@ class TrainerTest {
     assertEquals(1, TrainingModel.lowestLayer(CONFIG, upper));
     TrainingBatch batch = SequencePacker.batch(data(16), 0);
     try (TrainingModel training = TrainingModel.of(model, upper);
-        TrainingActivations s = new TrainingActivations(CONFIG, 16, 16, 1, false);
+        TrainingActivations s =
+            new TrainingActivations(CONFIG, Optional.empty(), 16, 16, 1, false);
         WorkerPool pool = new WorkerPool(1);
         Workers workers = pool.workers()) {
       TrainingForward.forward(workers, training, s, batch, ResidualDropout.OFF);

@@ -14,6 +14,7 @@ import dev.eeve.model.PhiModel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,7 +66,8 @@ class TrainingMemoryTest {
   void activationsTakeWhatIsPlanned(boolean checkpointing) {
     PhiConfig config = PhiConfigs.small();
     for (int lowest = 0; lowest <= 2; lowest++) {
-      try (TrainingActivations s = new TrainingActivations(config, 40, 24, lowest, checkpointing)) {
+      try (TrainingActivations s =
+          new TrainingActivations(config, Optional.empty(), 40, 24, lowest, checkpointing)) {
         List<FloatMatrix> all = new ArrayList<>(s.h);
         all.addAll(List.of(s.x, s.g, s.o, s.m, s.dh, s.dx, s.dq, s.dk, s.dv, s.df));
         long statistics = 2L * s.mean.length;

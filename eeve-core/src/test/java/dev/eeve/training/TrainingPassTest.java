@@ -171,7 +171,7 @@ class TrainingPassTest {
       pass.forwardBackward(batch(9, 14), 0.01f, 0, 0);
       List<float[]> first = gradients(model);
       pass.forwardBackward(batch(20), 0.01f, 0, 0);
-      model.zeroVectorGradients();
+      model.zeroAddedGradients();
       List<TrainedRows> complete = new ArrayList<>();
       GradientFlow flow =
           new GradientFlow() {

@@ -142,7 +142,7 @@ class TrainingPlanTest {
     assertTrue(refusal("number_of_old_tokens", null).startsWith("number_of_old_tokens: missing"));
     assertTrue(refusal("early_stop", Map.of("windw", 2)).startsWith("early_stop: windw: unknown"));
     assertTrue(refusal("datasets", List.of()).startsWith("datasets: missing"));
-    assertTrue(refusal("adapter", "lora").startsWith("adapter: adapters are not trained"));
+    assertTrue(refusal("adapter", "lora").startsWith("adapter: stage 3 trains rows"));
     assertTrue(refusal("optimizer", "sgd").startsWith("optimizer: sgd found"));
     assertTrue(refusal("model_config", "c.json").startsWith("base_model: needed it or"));
     assertTrue(refusal("max_steps", 3, "num_epochs", 2).startsWith("num_epochs: given with"));

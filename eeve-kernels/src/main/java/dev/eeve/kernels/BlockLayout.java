@@ -10,54 +10,55 @@ import java.nio.ByteOrder;
  * Where scales and codes of the block types stand in {@link Weights}, and what they mean.
  *
  * <p>A block of 32 columns of a group of 64 rows is a line of 64 fp16 scales and then lines of
- * codes, two columns a line (Q8_0) or four (Q4_0): as many bytes as the file has. Each panel of the
- * group has one half of every line. Scales, and the four nibbles of a row, are shorts in the order
- * of all 16-bit types: int j of a half line holds row j in its low half and row 16 + j in its high
- * half. Bytes of Q8_0 stand in row order, the 32 of the first column before those of the second.
- * Nibbles are signed, the lowest is the first column's.
+ * codes: as many bytes as the file has. A line of Q8_0 holds the 64 bytes of one column and then
+ * those of the next; a line of Q4_0 a short of each row, its four nibbles those of four columns,
+ * signed, the lowest the first column's.
  */
 final class BlockLayout {
   /** Columns of a block. */
   static final int COLUMNS = 32;
 
-  private static final int ROWS = Weights.PANEL_ROWS;
+  private static final int LINE = Weights.LINE_BYTES;
+  private static final int GROUP = Weights.GROUP_ROWS;
   private static final ValueLayout.OfShort SHORT =
       JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private BlockLayout() {}
 
-  /** Lines of a block, the scales' included. */
-  static int lines(ElementType type) {
-    return 1 + COLUMNS / columnsPerLine(type);
+  /** Bytes of a block of a group. */
+  static int bytes(ElementType type) {
+    return (1 + COLUMNS / columnsPerLine(type)) * LINE;
   }
 
-  /** Columns whose codes share a line. */
-  static int columnsPerLine(ElementType type) {
+  private static int columnsPerLine(ElementType type) {
     return type == ElementType.Q8_0 ? 2 : 4;
   }
 
-  /** Where a row's scale stands in a half line of scales, and its nibbles in one of codes. */
-  static int pairSlot(int row) {
-    return row % (ROWS / 2) * 4 + row / (ROWS / 2) * 2;
+  /** Where the code of a column of the block, or the nibble's short, of a row of the group is. */
+  static int place(ElementType type, int column, int row) {
+    return type == ElementType.Q8_0
+        ? LINE + column * GROUP + row
+        : LINE + column / 4 * LINE + row * Short.BYTES;
   }
 
-  /** The scale of a row of a panel, whose half of the block's first line is at {@code scales}. */
-  static float scale(MemorySegment memory, long scales, int row) {
-    return Float.float16ToFloat(memory.get(SHORT, scales + pairSlot(row)));
+  /** The scale of a row of the group whose block starts at {@code block}. */
+  static float scale(MemorySegment memory, long block, int row) {
+    return Float.float16ToFloat(memory.get(SHORT, block + row * (long) Short.BYTES));
   }
 
   /**
    * A code.
    *
-   * @param half where the panel's half of the line with column k is
-   * @param row of the panel
+   * @param block where the group's block starts
+   * @param column of the block
+   * @param row of the group
    * @return −128 … 127, or −8 … 7
    */
-  static int code(ElementType type, MemorySegment memory, long half, int k, int row) {
+  static int code(ElementType type, MemorySegment memory, long block, int column, int row) {
+    long at = block + place(type, column, row);
     if (type == ElementType.Q8_0) {
-      return memory.get(ValueLayout.JAVA_BYTE, half + k % 2 * ROWS + row);
+      return memory.get(ValueLayout.JAVA_BYTE, at);
     }
-    int nibbles = memory.get(SHORT, half + pairSlot(row));
-    return nibbles << 28 - k % 4 * 4 >> 28;
+    return memory.get(SHORT, at) << 28 - column % 4 * 4 >> 28;
   }
 }

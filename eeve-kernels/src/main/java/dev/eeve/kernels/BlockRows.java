@@ -14,8 +14,6 @@ import java.nio.ByteOrder;
 final class BlockRows {
   private static final int GROUP = Weights.GROUP_ROWS;
   private static final int ROWS = Weights.PANEL_ROWS;
-  private static final int LINE = Weights.LINE_BYTES;
-  private static final int HALF = LINE / 2;
   private static final int COLUMNS = BlockLayout.COLUMNS;
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -41,7 +39,7 @@ final class BlockRows {
     byte[] blocks = new byte[Math.toIntExact(rowBytes * Math.min(count, GROUP))];
     MemorySegment room = MemorySegment.ofArray(blocks);
     float[] row = new float[columns];
-    byte[] lines = new byte[BlockLayout.lines(type) * LINE];
+    byte[] lines = new byte[BlockLayout.bytes(type)];
     for (int r = 0; r < count; ) {
       int first = weights.inGroup(firstRow + r);
       int rows = Math.min(count - r, GROUP - first);
@@ -117,36 +115,33 @@ final class BlockRows {
     int rowBytes = (int) type.byteSize(columns);
     int bytes = type.blocks().orElseThrow().bytes();
     for (int b = 0; b < columns / COLUMNS; b++) {
-      long at = weights.scales(row / ROWS, b * COLUMNS) / LINE * LINE;
+      long at = weights.block(row / ROWS, b * COLUMNS);
       if (rows < GROUP) {
         MemorySegment.copy(weights.memory, JAVA_BYTE, at, lines, 0, lines.length);
       }
       for (int j = 0; j < rows; j++) {
-        int to = (first + j) / ROWS * HALF;
-        deal(type, blocks, j * rowBytes + b * bytes, lines, to, (first + j) % ROWS);
+        deal(type, blocks, j * rowBytes + b * bytes, lines, first + j);
       }
       MemorySegment.copy(lines, 0, weights.memory, JAVA_BYTE, at, lines.length);
     }
   }
 
-  /** One row's block to its places in the lines. */
-  private static void deal(
-      ElementType type, byte[] block, int from, byte[] lines, int to, int row) {
-    int pair = to + BlockLayout.pairSlot(row);
-    lines[pair] = block[from];
-    lines[pair + 1] = block[from + 1];
+  /** One row's block to its places among the group's. */
+  private static void deal(ElementType type, byte[] block, int from, byte[] lines, int row) {
+    lines[row * Short.BYTES] = block[from];
+    lines[row * Short.BYTES + 1] = block[from + 1];
     if (type == ElementType.Q8_0) {
       for (int k = 0; k < COLUMNS; k++) {
-        lines[to + (1 + k / 2) * LINE + k % 2 * ROWS + row] = block[from + 2 + k];
+        lines[BlockLayout.place(type, k, row)] = block[from + 2 + k];
       }
       return;
     }
     for (int k = 0; k < COLUMNS; k += 2) {
       int shift = k < COLUMNS / 2 ? 0 : 4; // the file's high nibbles are the second 16 columns
-      int byteAt = from + 2 + k % (COLUMNS / 2);
-      int low = block[byteAt] >> shift & 15;
-      int high = block[byteAt + 1] >> shift & 15;
-      lines[pair + (1 + k / 4) * LINE + k % 4 / 2] = (byte) ((low | high << 4) ^ 0x88);
+      int pair = from + 2 + k % (COLUMNS / 2);
+      int low = block[pair] >> shift & 15;
+      int high = block[pair + 1] >> shift & 15;
+      lines[BlockLayout.place(type, k, row) + k % 4 / 2] = (byte) ((low | high << 4) ^ 0x88);
     }
   }
 
@@ -154,20 +149,19 @@ final class BlockRows {
   void copy(int firstRow, int count, MemorySegment target) {
     int bytes = type.blocks().orElseThrow().bytes();
     for (int r = 0; r < count; r++) {
-      int panel = (firstRow + r) / ROWS;
-      int row = (firstRow + r) % ROWS;
+      int row = weights.inGroup(firstRow + r);
       for (int b = 0; b < columns / COLUMNS; b++) {
         long to = r * type.byteSize(columns) + (long) b * bytes;
-        long scales = weights.scales(panel, b * COLUMNS) + BlockLayout.pairSlot(row);
-        target.set(SHORT, to, weights.memory.get(SHORT, scales));
+        long block = weights.block((firstRow + r) / ROWS, b * COLUMNS);
+        target.set(SHORT, to, weights.memory.get(SHORT, block + row * (long) Short.BYTES));
         if (type == ElementType.Q8_0) {
           for (int k = 0; k < COLUMNS; k++) {
-            target.set(JAVA_BYTE, to + 2 + k, (byte) code(panel, b * COLUMNS + k, row));
+            target.set(JAVA_BYTE, to + 2 + k, (byte) code(block, k, row));
           }
         } else {
           for (int k = 0; k < COLUMNS / 2; k++) {
-            int low = code(panel, b * COLUMNS + k, row) + 8;
-            int high = code(panel, b * COLUMNS + COLUMNS / 2 + k, row) + 8;
+            int low = code(block, k, row) + 8;
+            int high = code(block, COLUMNS / 2 + k, row) + 8;
             target.set(JAVA_BYTE, to + 2 + k, (byte) (low | high << 4));
           }
         }
@@ -175,20 +169,19 @@ final class BlockRows {
     }
   }
 
-  private int code(int panel, int k, int row) {
-    return BlockLayout.code(type, weights.memory, weights.line(panel, k), k, row);
+  private int code(long block, int column, int row) {
+    return BlockLayout.code(type, weights.memory, block, column, row);
   }
 
   /** See {@link Weights#row}. */
   static void widen(Weights weights, int row, float[] target, int offset) {
-    int panel = row / ROWS;
-    int inPanel = row % ROWS;
+    int inGroup = weights.inGroup(row);
     for (int b = 0; b < weights.columns(); b += COLUMNS) {
-      float scale = BlockLayout.scale(weights.memory, weights.scales(panel, b), inPanel);
-      for (int k = b; k < b + COLUMNS; k++) {
-        long half = weights.line(panel, k);
-        target[offset + k] =
-            BlockLayout.code(weights.type(), weights.memory, half, k, inPanel) * scale;
+      long block = weights.block(row / ROWS, b);
+      float scale = BlockLayout.scale(weights.memory, block, inGroup);
+      for (int k = 0; k < COLUMNS; k++) {
+        int code = BlockLayout.code(weights.type(), weights.memory, block, k, inGroup);
+        target[offset + b + k] = code * scale;
       }
     }
   }

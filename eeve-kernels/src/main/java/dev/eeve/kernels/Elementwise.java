@@ -8,6 +8,7 @@ final class Elementwise extends Job {
   enum Operation {
     GELU,
     GELU_BACKWARD,
+    ADD,
     ADD_TWO
   }
 
@@ -52,6 +53,12 @@ final class Elementwise extends Job {
                 : 0;
         Gelu.scalarBackward(
             out.data(), to + done, a.data(), da + done, b.data(), x + done, count - done);
+      }
+      case ADD -> {
+        float[] sum = out.data();
+        for (int i = 0; i < count; i++) {
+          sum[out.offset() + from + i] += a.data()[a.offset() + from + i];
+        }
       }
       case ADD_TWO -> {
         float[] sum = out.data();

@@ -1,7 +1,5 @@
 package dev.eeve.kernels;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * {@code out = in · Wᵀ + b}, by one row at a time while there are few (weights are read once, from
  * memory), by register tiles over packed rows when there are many. Both add the same products in
@@ -10,9 +8,6 @@ import java.lang.foreign.MemorySegment;
 public final class Linear {
   /** From this many rows on, widening a panel once pays for itself. */
   static final int PACKED_FROM = 4;
-
-  /** Features per step where several single rows share a panel: it stays in the second cache. */
-  private static final int SHARED_DEPTH = 2048;
 
   private Linear() {}
 
@@ -41,36 +36,36 @@ public final class Linear {
    *
    * <p>Each output is a chain of fused multiply-adds in fp32 that starts at the bias and goes
    * through the features in order; it is the same at any row position, beside any number of rows
-   * and at any number of threads.
+   * and at any number of threads. {@link ElementType#Q4_0} weights meet inputs rounded to 8 bits,
+   * 32 features with one scale: an output then takes one fused multiply-add for each block of 32,
+   * in order, of the block's exact integer sum and the product of both scales.
    *
    * @param workers the caller's threads
    * @param products what to compute; all with the same number of rows
    */
   public static void forward(Workers workers, Product... products) {
+    forward(workers, false, products);
+  }
+
+  /**
+   * {@link #forward} that rounds no inputs: also an output of Q4_0 weights takes one fused
+   * multiply-add for each feature. What has a backward pass goes through here.
+   *
+   * @param workers the caller's threads
+   * @param products what to compute; all with the same number of rows
+   */
+  public static void forwardExact(Workers workers, Product... products) {
+    forward(workers, true, products);
+  }
+
+  private static void forward(Workers workers, boolean exact, Product... products) {
     int rows = products[0].in.rows();
-    int panels = 0;
     for (Product product : products) {
       product.in.require("in", rows, product.in.columns());
-      panels += product.weight.panels();
     }
-    if (rows == 0) {
-      return;
+    if (rows > 0) {
+      workers.linearForwardJob.run(workers, products, exact);
     }
-    ForwardJob job = workers.linearJob;
-    job.products = products;
-    job.depth = workers.blocking().depth();
-    boolean single = rows < PACKED_FROM && (!Simd.VECTOR || job.scaleInputs());
-    job.packed = null;
-    if (Simd.VECTOR && !single) {
-      job.pack(workers);
-    }
-    job.group = job.packed != null ? workers.group(panels) : Simd.VECTOR ? VectorProduct.PANELS : 1;
-    int units = 0;
-    for (Product product : products) {
-      units += job.units(product);
-    }
-    workers.run(job, units);
-    job.products = null;
   }
 
   /**
@@ -179,240 +174,5 @@ public final class Linear {
               .formatted(dBias.length, first, dOut.columns()));
     }
     workers.columnSumJob.run(workers, dBias, dOut, first);
-  }
-
-  /** One unit is a group of panels of 32 weight rows times all input rows. */
-  static final class ForwardJob extends Job {
-    private Product[] products;
-    private PackRowsJob packed;
-    private int depth;
-    private int group;
-
-    /** Whether tiles read weights as they are stored, without a widened block between. */
-    private boolean direct;
-
-    /** Makes sure that reading ahead is not left out: nobody reads it. */
-    private int readAhead;
-
-    /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
-    private float[] scaled = {};
-
-    private int[] starts = {};
-
-    /**
-     * Scales the inputs of F16 weights for {@link VectorProduct}.
-     *
-     * @return false where one is so large that only the packed product can take it
-     */
-    private boolean scaleInputs() {
-      int size = 0;
-      if (starts.length < products.length) {
-        starts = new int[products.length];
-      }
-      for (int i = 0; i < products.length; i++) {
-        boolean shared = i > 0 && products[i].in == products[i - 1].in;
-        starts[i] = shared ? starts[i - 1] : size;
-        size += shared ? 0 : products[i].in.rows() * products[i].in.columns();
-      }
-      if (scaled.length < size) {
-        scaled = new float[size];
-      }
-      boolean fits = true;
-      for (int i = 0; i < products.length; i++) {
-        FloatMatrix in = products[i].in;
-        for (int r = 0; r < in.rows() && products[i].weight.type() == ElementType.F16; r++) {
-          int at = starts[i] + r * in.columns();
-          fits &= VectorProduct.scale(scaled, at, in.data(), in.index(r), in.columns());
-        }
-      }
-      return fits;
-    }
-
-    /** Packs the inputs; those of F16 weights scaled, unless a value is too large for it. */
-    private void pack(Workers workers) {
-      packed = workers.packRowsJob;
-      direct = VectorStoredTile.FITS;
-      if (!packInputs(workers)) {
-        direct = false;
-        packInputs(workers);
-      }
-    }
-
-    private boolean packInputs(Workers workers) {
-      packed.begin(products.length);
-      for (int i = 0; i < products.length; i++) {
-        packed.set(i, products[i].in, direct && products[i].weight.type() == ElementType.F16);
-      }
-      return packed.pack(workers, depth);
-    }
-
-    /** Units of a product. */
-    private int units(Product product) {
-      return (product.weight.panels() + group - 1) / group;
-    }
-
-    @Override
-    void run(int unit, Scratch scratch) {
-      int i = 0;
-      int rest = unit;
-      while (rest >= units(products[i])) {
-        rest -= units(products[i++]);
-      }
-      Product product = products[i];
-      int first = rest * group;
-      int panels = Math.min(group, product.weight.panels() - first);
-      int rows = product.in.rows();
-      int padded = packed == null ? rows : roundUp(rows, VectorTile.ROWS);
-      int size = padded * Weights.PANEL_ROWS;
-      float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
-      for (int p = 0; p < panels; p++) {
-        startAtBias(sums, p * size, padded, product, first + p);
-      }
-      if (packed != null) {
-        addTiles(sums, size, product, i, first, panels, scratch);
-        return;
-      }
-      if (rows < PACKED_FROM) {
-        addSingleRows(sums, size, i, first, panels, scratch);
-      } else {
-        addScalarBlocks(sums, product, first, scratch);
-      }
-      for (int p = 0; p < panels; p++) {
-        copyOut(sums, p * size, product, first + p, 0, rows);
-      }
-    }
-
-    private static void copyOut(
-        float[] sums, int at, Product product, int panel, int firstRow, int rows) {
-      float[] out = product.out.data();
-      int valid = product.weight.rowsOf(panel);
-      for (int r = firstRow; r < firstRow + rows; r++) {
-        int from = at + r * Weights.PANEL_ROWS;
-        int to = product.out.index(r) + panel * Weights.PANEL_ROWS;
-        if (Simd.VECTOR && valid == Weights.PANEL_ROWS) {
-          VectorTile.copyLine(sums, from, out, to);
-        } else {
-          System.arraycopy(sums, from, out, to, valid);
-        }
-      }
-    }
-
-    private static void startAtBias(float[] sums, int at, int rows, Product product, int panel) {
-      int first = panel * Weights.PANEL_ROWS;
-      int valid = product.weight.rowsOf(panel);
-      for (int j = 0; j < Weights.PANEL_ROWS; j++) {
-        sums[at + j] = j < valid ? product.bias[first + j] : 0f;
-      }
-      for (int r = 1; r < rows; r++) {
-        System.arraycopy(sums, at, sums, at + r * Weights.PANEL_ROWS, Weights.PANEL_ROWS);
-      }
-    }
-
-    private void addSingleRows(
-        float[] sums, int size, int i, int panel, int panels, Scratch scratch) {
-      FloatMatrix in = products[i].in;
-      Weights weight = products[i].weight;
-      boolean scales = Simd.VECTOR && weight.type() == ElementType.F16;
-      float[] x = scales ? scaled : in.data();
-      float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
-      int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
-      for (int k = 0; k < in.columns(); k += step) {
-        int to = Math.min(in.columns(), k + step);
-        for (int r = 0; r < in.rows(); r++) {
-          int y = r * Weights.PANEL_ROWS;
-          int from = scales ? starts[i] + r * in.columns() : in.index(r);
-          if (Simd.VECTOR && !weight.type().isBlocks()) {
-            int last = panels - 1; // a single panel is met twice, the second time for nothing
-            VectorProduct.addFeatures(
-                sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
-          } else {
-            for (int p = 0; p < panels; p++) {
-              ScalarProduct.addFeatures(
-                  sums, p * size + y, x, from, weight, panel + p, k, to, line);
-            }
-          }
-        }
-      }
-    }
-
-    /** A tile of rows stays in the first cache while it meets the group's panels. */
-    private void addTiles(
-        float[] sums,
-        int size,
-        Product product,
-        int i,
-        int firstPanel,
-        int panels,
-        Scratch scratch) {
-      int columns = product.in.columns();
-      for (int k = 0; k < columns; k += depth) {
-        int features = Math.min(depth, columns - k);
-        MemorySegment blocks = null;
-        if (!direct) {
-          blocks = scratch.segment(Scratch.Use.WEIGHTS, 4L * group * depth * Weights.PANEL_ROWS);
-          VectorWidening.widen(
-              product.weight, firstPanel, panels, k, k + features, blocks, scratch);
-        }
-        for (int row = 0; row < product.in.rows(); row += VectorTile.ROWS) {
-          int in = packed.index(i, k, row, features);
-          int count = Math.min(VectorTile.ROWS, product.in.rows() - row);
-          for (int p = 0; p < panels; p++) {
-            int out = p * size + row * Weights.PANEL_ROWS;
-            if (direct) {
-              addStored(sums, out, in, product.weight, firstPanel, p, k, features, row, count);
-            } else {
-              addWidened(sums, out, in, blocks, p, features, count);
-            }
-          }
-          if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
-            for (int p = 0; p < panels; p++) {
-              copyOut(sums, p * size, product, firstPanel + p, row, count);
-            }
-          }
-        }
-      }
-    }
-
-    /** Before the first tile, lines are read ahead: a tile alone waits for each of them. */
-    private void addStored(
-        float[] sums,
-        int out,
-        int in,
-        Weights weight,
-        int firstPanel,
-        int p,
-        int k,
-        int features,
-        int row,
-        int count) {
-      int panel = firstPanel + p;
-      if (row == 0 && (p == 0 || !weight.sharesLine(panel - 1))) {
-        readAhead += VectorStoredTile.readAhead(weight, panel, k, features);
-      }
-      VectorStoredTile.add(sums, out, packed.buffer, in, weight, panel, k, features, count);
-    }
-
-    private void addWidened(
-        float[] sums, int out, int in, MemorySegment blocks, int p, int features, int count) {
-      long block = 4L * p * features * Weights.PANEL_ROWS;
-      for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
-        long from = block + 4L * c * features;
-        VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
-      }
-    }
-
-    private void addScalarBlocks(float[] sums, Product product, int panel, Scratch scratch) {
-      int columns = product.in.columns();
-      float[] block = scratch.floats(Scratch.Use.WEIGHTS, depth * Weights.PANEL_ROWS);
-      for (int k = 0; k < columns; k += depth) {
-        int to = Math.min(columns, k + depth);
-        ScalarProduct.widen(product.weight, panel, k, to, block);
-        ScalarProduct.addBlock(sums, product.in, k, to - k, block);
-      }
-    }
-
-    private static int roundUp(int n, int multiple) {
-      return (n + multiple - 1) / multiple * multiple;
-    }
   }
 }

@@ -120,7 +120,7 @@ final class LinearInputJob extends Job {
       for (int b = 0; b < blocks; b++) {
         int column = first + b * ROWS;
         int columns = Math.min(ROWS, weight.columns() - column);
-        VectorWidening.strip(lines, 0, weight, (n + r) / ROWS, column, columns);
+        VectorWidening.strip(lines, 0, weight, (n + r) / ROWS, column, columns, scratch);
         long to = b * size + (long) r * VectorTile.LINE;
         long stride = (long) depth * VectorTile.LINE;
         VectorTranspose.panel(turned, to, stride, lines, columns, room);

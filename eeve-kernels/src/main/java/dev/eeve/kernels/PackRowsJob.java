@@ -56,6 +56,9 @@ final class PackRowsJob extends Job {
     this.from = from;
     this.to = to;
     tooLarge = false;
+    if (count == 0) {
+      return true;
+    }
     tiles = (matrices[0].rows() + VectorTile.ROWS - 1) / VectorTile.ROWS;
     int size = 0;
     for (int i = 0; i < count; i++) {

@@ -100,15 +100,17 @@ final class ScalarProduct {
 
   private static void widenLine(Weights weight, int panel, int k, float[] target, int offset) {
     MemorySegment memory = weight.memory;
-    long line = weight.line(panel, k);
     if (weight.type().isBlocks()) {
-      long scales = weight.scales(panel, k);
+      long block = weight.block(panel, k);
+      int first = weight.inGroup(panel * ROWS);
       for (int j = 0; j < ROWS; j++) {
-        int code = BlockLayout.code(weight.type(), memory, line, k, j);
-        target[offset + j] = code * BlockLayout.scale(memory, scales, j);
+        int code =
+            BlockLayout.code(weight.type(), memory, block, k % BlockLayout.COLUMNS, first + j);
+        target[offset + j] = code * BlockLayout.scale(memory, block, first + j);
       }
       return;
     }
+    long line = weight.line(panel, k);
     if (weight.type() == ElementType.F32) {
       for (int j = 0; j < ROWS; j++) {
         target[offset + j] = memory.get(FLOAT, line + j * 4L);

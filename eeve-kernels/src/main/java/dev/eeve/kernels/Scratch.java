@@ -14,6 +14,7 @@ final class Scratch implements AutoCloseable {
   private record OffHeap(Arena arena, MemorySegment memory) {}
 
   private final AttentionBuffers attention = new AttentionBuffers();
+  private final short[][] shorts = new short[Use.values().length][0];
   private double[] doubles = {};
   private byte[] bytes = {};
   private int[] ints = {};
@@ -75,12 +76,12 @@ final class Scratch implements AutoCloseable {
     }
   }
 
-  /** At least {@code size} doubles of unknown content. */
-  double[] doubles(int size) {
-    if (doubles.length < size) {
-      doubles = new double[size];
+  /** At least {@code size} shorts of unknown content. */
+  short[] shorts(Use use, int size) {
+    if (shorts[use.ordinal()].length < size) {
+      shorts[use.ordinal()] = new short[size];
     }
-    return doubles;
+    return shorts[use.ordinal()];
   }
 
   /** At least {@code size} bytes of unknown content. */
@@ -89,6 +90,14 @@ final class Scratch implements AutoCloseable {
       bytes = new byte[size];
     }
     return bytes;
+  }
+
+  /** At least {@code size} doubles of unknown content. */
+  double[] doubles(int size) {
+    if (doubles.length < size) {
+      doubles = new double[size];
+    }
+    return doubles;
   }
 
   /** At least {@code size} ints of unknown content. */

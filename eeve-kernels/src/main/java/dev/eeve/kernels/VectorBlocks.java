@@ -1,114 +1,88 @@
 package dev.eeve.kernels;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.ByteVector;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
-/** Widens lines of the block types to fp32: code times scale, which fp32 holds exactly. */
+/** {@link VectorWidening} of the block types: whole blocks, copied to an array first. */
 final class VectorBlocks {
-  private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
-  private static final VectorSpecies<Integer> INTS = Lanes.INTS;
-  private static final int LANES = FLOATS.length();
-
-  /** Bytes of as many rows as there are lanes, but never less than the shortest vector has. */
-  private static final VectorSpecies<Byte> BYTES =
-      VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, LANES * 8)));
+  /** Blocks of a strip: both panels' stay in the first cache. */
+  private static final int STRIP = 2;
 
   private static final int ROWS = Weights.PANEL_ROWS;
-  private static final int HALF = ROWS / 2;
-  private static final int STEP = Weights.LINE_BYTES;
-  private static final int COLUMNS = BlockLayout.COLUMNS;
-  private static final int TILE = VectorTile.COLUMNS;
-  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final int BLOCK = BlockLayout.COLUMNS;
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private VectorBlocks() {}
 
-  /** See {@link VectorWidening#strip}. */
-  static void strip(float[] room, int at, Weights weight, int panel, int first, int width) {
-    int k = 0;
-    while (k < width) {
-      if ((first + k) % COLUMNS != 0 || width - k < COLUMNS) {
-        line(room, at, weight, panel, first + k, k, width);
-        k++;
-        continue;
-      }
-      MemorySegment w = weight.memory;
-      long scales = weight.scales(panel, first + k);
-      for (int c = 0; c < ROWS; c += LANES) {
-        int to = at + c / TILE * TILE * width + c % TILE + k * TILE;
-        if (weight.type() == ElementType.Q8_0) {
-          widenQ8(room, to, w, scales, c);
-        } else {
-          widenQ4(room, to, w, scales, c);
+  /** See {@link VectorWidening#widen}; {@code from} and {@code to} are multiples of 32. */
+  static void widen(
+      Weights weight,
+      int panel,
+      int panels,
+      int from,
+      int to,
+      MemorySegment target,
+      Scratch scratch) {
+    float[] room = scratch.floats(Scratch.Use.WIDENED, 2 * STRIP * BLOCK * ROWS);
+    long size = (long) (to - from) * ROWS * Float.BYTES;
+    for (int p = 0; p < panels; ) {
+      int count = p + 1 < panels && weight.sharesLine(panel + p) ? 2 : 1;
+      for (int k = from; k < to; k += STRIP * BLOCK) {
+        int width = Math.min(STRIP * BLOCK, to - k);
+        strips(room, weight, panel + p, count, k, width, scratch);
+        for (int i = 0; i < count; i++) {
+          VectorWidening.copyOut(
+              room, i * width * ROWS, width, target, (p + i) * size, k - from, to - from);
         }
       }
-      k += COLUMNS;
+      p += count;
     }
   }
 
-  /** A line of a block that the strip holds a part of. */
-  private static void line(
-      float[] room, int at, Weights weight, int panel, int k, int place, int width) {
-    long scales = weight.scales(panel, k);
-    long half = weight.line(panel, k);
-    for (int j = 0; j < ROWS; j++) {
-      int code = BlockLayout.code(weight.type(), weight.memory, half, k, j);
-      room[at + j / TILE * TILE * width + j % TILE + place * TILE] =
-          code * BlockLayout.scale(weight.memory, scales, j);
+  /** See {@link VectorWidening#strip}; whole blocks. */
+  static void strip(
+      float[] room, int at, Weights weight, int panel, int first, int width, Scratch scratch) {
+    for (int k = 0; k < width; k += BLOCK) {
+      block(room, at + k * VectorTile.COLUMNS, weight, panel, 1, first + k, width, scratch);
     }
   }
 
-  private static void widenQ8(float[] room, int to, MemorySegment w, long scales, int row) {
-    IntVector pairs = IntVector.fromMemorySegment(INTS, w, scales + row % HALF * 4L, ORDER);
-    FloatVector scale =
-        (row < HALF ? pairs.lanewise(VectorOperators.LSHL, 16) : pairs)
-            .lanewise(VectorOperators.ASHR, 3)
-            .and(VectorProduct.F16_BITS)
-            .reinterpretAsFloats()
-            .mul(VectorProduct.F16_SCALE);
-    int part = row % BYTES.length() / LANES;
-    long from = scales + STEP + row / BYTES.length() * BYTES.length();
-    for (int i = 0; i < COLUMNS / 2; i++) {
-      long line = from + (long) i * STEP;
-      ByteVector codes = ByteVector.fromMemorySegment(BYTES, w, line, ORDER);
-      ((FloatVector) codes.convertShape(VectorOperators.B2F, FLOATS, part))
-          .mul(scale)
-          .intoArray(room, to + i * 2 * TILE);
-      codes = ByteVector.fromMemorySegment(BYTES, w, line + ROWS, ORDER);
-      ((FloatVector) codes.convertShape(VectorOperators.B2F, FLOATS, part))
-          .mul(scale)
-          .intoArray(room, to + i * 2 * TILE + TILE);
+  /** Strips of a panel, or of both of a group, one after the other. */
+  private static void strips(
+      float[] room, Weights weight, int panel, int count, int first, int width, Scratch scratch) {
+    for (int k = 0; k < width; k += BLOCK) {
+      block(room, k * VectorTile.COLUMNS, weight, panel, count, first + k, width, scratch);
     }
   }
 
-  private static void widenQ4(float[] room, int to, MemorySegment w, long scales, int row) {
-    IntVector pairs = IntVector.fromMemorySegment(INTS, w, scales + row % HALF * 4L, ORDER);
-    FloatVector scale =
-        (row < HALF ? pairs.lanewise(VectorOperators.LSHL, 16) : pairs)
-            .lanewise(VectorOperators.ASHR, 3)
-            .and(VectorProduct.F16_BITS)
-            .reinterpretAsFloats()
-            .mul(VectorProduct.F16_SCALE);
-    int low = row < HALF ? 16 : 0; // what lies above this row's nibbles
-    for (int i = 0; i < COLUMNS / 4; i++) {
-      long line = scales + (1L + i) * STEP + row % HALF * 4L;
-      IntVector v =
-          IntVector.fromMemorySegment(INTS, w, line, ORDER).lanewise(VectorOperators.LSHL, low);
-      int at = to + i * 4 * TILE;
-      nibble(v, 12, scale).intoArray(room, at);
-      nibble(v, 8, scale).intoArray(room, at + TILE);
-      nibble(v, 4, scale).intoArray(room, at + 2 * TILE);
-      nibble(v, 0, scale).intoArray(room, at + 3 * TILE);
+  private static void block(
+      float[] room,
+      int at,
+      Weights weight,
+      int panel,
+      int count,
+      int column,
+      int width,
+      Scratch scratch) {
+    int row = weight.inGroup(panel * ROWS);
+    int bytes = BlockLayout.bytes(weight.type());
+    long from = weight.block(panel, column);
+    if (weight.type() == ElementType.Q8_0) {
+      byte[] lines = scratch.bytes(bytes);
+      MemorySegment.copy(weight.memory, JAVA_BYTE, from, lines, 0, bytes);
+      for (int i = 0; i < count; i++) {
+        VectorBytes.widen(lines, row + i * ROWS, room, at + i * width * ROWS, width);
+      }
+    } else {
+      short[] lines = scratch.shorts(Scratch.Use.LINES, bytes / Short.BYTES);
+      MemorySegment.copy(weight.memory, SHORT, from, lines, 0, bytes / Short.BYTES);
+      for (int i = 0; i < count; i++) {
+        VectorNibbles.widen(lines, row + i * ROWS, room, at + i * width * ROWS, width);
+      }
     }
-  }
-
-  private static FloatVector nibble(IntVector v, int above, FloatVector scale) {
-    IntVector code = v.lanewise(VectorOperators.LSHL, above).lanewise(VectorOperators.ASHR, 28);
-    return ((FloatVector) code.convert(VectorOperators.I2F, 0)).mul(scale);
   }
 }

@@ -87,6 +87,7 @@ final class VectorProduct {
           }
         }
       }
+      case Q8_0, Q4_0 -> throw new IllegalStateException("blocks are BlockProduct's work");
     }
     if ((to - from) % 2 != 0) {
       addLastFeature(y, first, second, x, xOffset, weight, panel, other, to - 1, line);

@@ -81,6 +81,7 @@ final class VectorStoredTile {
           add4F16(out, outAt + r * STRIDE, in, inAt + r, w, line, features);
         }
       }
+      case Q8_0, Q4_0 -> throw new IllegalStateException("blocks are widened first");
     }
   }
 

@@ -48,6 +48,10 @@ final class VectorWidening {
       int to,
       MemorySegment target,
       Scratch scratch) {
+    if (weight.type().isBlocks()) {
+      VectorBlocks.widen(weight, panel, panels, from, to, target, scratch);
+      return;
+    }
     float[] room = scratch.floats(Scratch.Use.WIDENED, 2 * SIZE);
     long block = (long) (to - from) * STEP;
     for (int p = 0; p < panels; ) {
@@ -55,7 +59,7 @@ final class VectorWidening {
       for (int k = from; k < to; k += STRIP) {
         int width = Math.min(STRIP, to - k);
         for (int i = 0; i < count; i++) {
-          strip(room, i * SIZE, weight, panel + p + i, k, width);
+          strip(room, i * SIZE, weight, panel + p + i, k, width, scratch);
           copyOut(room, i * SIZE, width, target, (p + i) * block, k - from, to - from);
         }
       }
@@ -69,18 +73,23 @@ final class VectorWidening {
    * @param room {@code (32 / COLUMNS, width, COLUMNS)} from {@code at}, overwritten
    * @param width lines from the first on
    */
-  static void strip(float[] room, int at, Weights weight, int panel, int first, int width) {
+  static void strip(
+      float[] room, int at, Weights weight, int panel, int first, int width, Scratch scratch) {
+    if (weight.type().isBlocks()) {
+      VectorBlocks.strip(room, at, weight, panel, first, width, scratch);
+      return;
+    }
     long line = weight.line(panel, first);
     switch (weight.type()) {
       case F32 -> widenF32(room, at, width, weight.memory, line);
       case BF16 -> widenBf16(room, at, width, weight.memory, line);
       case F16 -> widenF16(room, at, width, weight.memory, line);
-      case Q8_0, Q4_0 -> VectorBlocks.strip(room, at, weight, panel, first, width);
+      case Q8_0, Q4_0 -> throw new IllegalStateException("handled above");
     }
   }
 
   /** A strip's columns to where they stand among all features. */
-  private static void copyOut(
+  static void copyOut(
       float[] room, int at, int width, MemorySegment target, long block, int first, int features) {
     for (int c = 0; c < ROWS; c += COLUMNS) {
       long to = block + 4L * (c * (long) features + (long) first * COLUMNS);

@@ -173,22 +173,23 @@ public final class Weights {
     return type != ElementType.F32 && (firstPanel + panel) % 2 == 0;
   }
 
-  /** Byte offset of a panel's share of line {@code k}. */
+  /** Byte offset of a panel's share of line {@code k}; not for the block types. */
   long line(int panel, int k) {
-    if (type.isBlocks()) {
-      int inBlock = k % BlockLayout.COLUMNS / BlockLayout.columnsPerLine(type);
-      return scales(panel, k) + (1L + inBlock) * LINE_BYTES;
-    }
     int panels = groupRows(type) / PANEL_ROWS;
     int at = firstPanel + panel;
     return (at / panels * (long) columns + k) * LINE_BYTES + at % panels * (LINE_BYTES / panels);
   }
 
-  /** Byte offset of a panel's share of the scales of the block that holds column {@code k}. */
-  long scales(int panel, int k) {
-    int at = firstPanel + panel;
-    long block = at / 2 * (long) (columns / BlockLayout.COLUMNS) + k / BlockLayout.COLUMNS;
-    return block * BlockLayout.lines(type) * LINE_BYTES + at % 2 * (LINE_BYTES / 2);
+  /** Byte offset of the block of a panel's group that holds column {@code k}. */
+  long block(int panel, int k) {
+    int group = (firstPanel + panel) / 2;
+    long block = group * (long) (columns / BlockLayout.COLUMNS) + k / BlockLayout.COLUMNS;
+    return block * BlockLayout.bytes(type);
+  }
+
+  /** Whether the first panel is the second of its group. */
+  boolean startsInsideGroup() {
+    return firstPanel % 2 != 0;
   }
 
   /** Byte offset of the whole line {@code k} that holds a row's value. */

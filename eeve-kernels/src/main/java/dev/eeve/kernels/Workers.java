@@ -12,8 +12,9 @@ public final class Workers implements AutoCloseable {
   private static final int UNITS_PER_THREAD = 8;
 
   final Scratch scratch = new Scratch();
-  final Linear.ForwardJob linearJob = new Linear.ForwardJob();
+  final LinearForwardJob linearForwardJob = new LinearForwardJob();
   final PackRowsJob packRowsJob = new PackRowsJob();
+  final QuantizeRowsJob quantizeRowsJob = new QuantizeRowsJob();
   final LinearInputJob linearInputJob = new LinearInputJob();
   final PackColumnsJob packColumnsJob = new PackColumnsJob();
   final LinearWeightJob linearWeightJob = new LinearWeightJob();

@@ -1,10 +1,14 @@
 package dev.eeve.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -32,6 +36,41 @@ class BlockProductTest {
     return out;
   }
 
+  /** The documented order with inputs of 8 bits: one fused multiply-add per block. */
+  private static float[] eightBits(FloatMatrix in, float[] weight, float[] bias) {
+    int n = bias.length;
+    int k = in.columns();
+    float[] out = new float[in.rows() * n];
+    for (int r = 0; r < in.rows(); r++) {
+      for (int j = 0; j < n; j++) {
+        float sum = bias[j];
+        for (int b = 0; b < k; b += 32) {
+          float largest = 0;
+          float largestWeight = 0;
+          for (int i = b; i < b + 32; i++) {
+            largest = Math.max(largest, Math.abs(in.data()[in.index(r) + i]));
+            float w = weight[j * k + i];
+            largestWeight = Math.abs(w) > Math.abs(largestWeight) ? w : largestWeight;
+          }
+          float dx = largest / 127;
+          float dw = largestWeight / -8;
+          int exact = 0;
+          for (int i = b; i < b + 32; i++) {
+            int x = dx == 0 ? 0 : (int) Math.rint(in.data()[in.index(r) + i] * (1 / dx));
+            exact += x * (dw == 0 ? 0 : (int) (weight[j * k + i] / dw));
+          }
+          sum = Math.fma((float) exact, dw * dx, sum);
+        }
+        out[r * n + j] = sum;
+      }
+    }
+    return out;
+  }
+
+  private static float[] reference(ElementType type, FloatMatrix in, float[] weight, float[] bias) {
+    return type == ElementType.Q4_0 ? eightBits(in, weight, bias) : exact(in, weight, bias);
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"Q8_0", "Q4_0"})
   void everyOutputIsTheDocumentedChain(ElementType type) {
@@ -49,8 +88,10 @@ class BlockProductTest {
               FloatMatrix in = random.matrix(rows, k);
               Canary out = new Canary(rows, n);
               Linear.forward(workers, new Linear.Product(out.matrix, in, weights, bias));
-              assertArrayEquals(
-                  exact(in, values, bias), out.values(), type + " " + rows + "x" + k + "x" + n);
+              String size = type + " " + rows + "x" + k + "x" + n;
+              assertArrayEquals(reference(type, in, values, bias), out.values(), size);
+              Linear.forwardExact(workers, new Linear.Product(out.matrix, in, weights, bias));
+              assertArrayEquals(exact(in, values, bias), out.values(), "exact " + size);
             }
           }
         }
@@ -77,7 +118,7 @@ class BlockProductTest {
             Canary out = new Canary(rows, count);
             Weights view = weights.rows(first, count);
             Linear.forward(workers, new Linear.Product(out.matrix, in, view, bias));
-            assertArrayEquals(exact(in, own, bias), out.values(), first + " " + rows);
+            assertArrayEquals(reference(type, in, own, bias), out.values(), first + " " + rows);
           }
         }
       }
@@ -109,6 +150,60 @@ class BlockProductTest {
             }
           }
           assertArrayEquals(expected, dIn.values(), n + "x" + k);
+        }
+      }
+    }
+  }
+
+  @Test
+  void inputsThatAreNotFiniteGiveNan() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      RandomData random = new RandomData(2);
+      float[] values = random.floats(70 * 64, ElementType.Q4_0);
+      Weights weights = RandomData.weights(arena, ElementType.Q4_0, 70, 64, values);
+      for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+        for (int rows : new int[] {1, 13}) {
+          FloatMatrix in = random.matrix(rows, 64);
+          in.data()[in.index(rows - 1) + 40] = bad;
+          FloatMatrix out = FloatMatrix.allocate(rows, 70);
+          Linear.forward(workers, new Linear.Product(out, in, weights, new float[70]));
+          for (int j = 0; j < 70; j++) {
+            assertTrue(Float.isNaN(out.data()[out.index(rows - 1) + j]));
+            assertTrue(rows == 1 || Float.isFinite(out.data()[j]));
+          }
+        }
+      }
+    }
+  }
+
+  /** One call may hold all types, with inputs shared and not. */
+  @Test
+  void productsOfAllTypesShareOneCall() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers()) {
+      RandomData random = new RandomData(3);
+      for (int rows : new int[] {1, 3, 20}) {
+        FloatMatrix x = random.matrix(rows, 64);
+        FloatMatrix y = random.matrix(rows, 96);
+        List<Linear.Product> products = new ArrayList<>();
+        List<float[]> expected = new ArrayList<>();
+        for (FloatMatrix in : List.of(x, y)) {
+          for (ElementType type : ElementType.values()) {
+            int n = 40 + 31 * products.size();
+            float[] values = random.floats(n * in.columns(), type);
+            Weights weights = RandomData.weights(arena, type, n, in.columns(), values);
+            float[] bias = random.floats(n, ElementType.F32);
+            FloatMatrix out = FloatMatrix.allocate(rows, n);
+            products.add(new Linear.Product(out, in, weights, bias));
+            expected.add(reference(type, in, values, bias));
+          }
+        }
+        Linear.forward(workers, products.toArray(Linear.Product[]::new));
+        for (int i = 0; i < products.size(); i++) {
+          assertArrayEquals(expected.get(i), products.get(i).out().data(), rows + " product " + i);
         }
       }
     }

@@ -1,0 +1,362 @@
+package dev.eeve.kernels;
+
+import java.lang.foreign.MemorySegment;
+
+/** {@link Linear#forward}: one unit is a group of panels of 32 weight rows times all input rows. */
+final class LinearForwardJob extends Job {
+  /** Features per step where several single rows share a panel: it stays in the second cache. */
+  private static final int SHARED_DEPTH = 2048;
+
+  private Linear.Product[] products;
+  private PackRowsJob packed;
+  private int depth;
+  private int tileGroup;
+
+  /** Whether tiles read element types as they are stored, without a widened block between. */
+  private boolean direct;
+
+  /** Makes sure that reading ahead is not left out: nobody reads it. */
+  private int readAhead;
+
+  /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
+  private float[] scaled = {};
+
+  private int[] starts = {};
+
+  /** How each product is computed, and where its input is among the packed or quantized ones. */
+  private Path[] paths = {};
+
+  private int[] slots = {};
+  private QuantizeRowsJob quantized;
+
+  /** Ways through a product. */
+  private enum Path {
+    /** Feature by feature from where the weights are. */
+    LINES,
+    /** Few rows of Q8_0, a group of weight rows at a time. */
+    GROUPS,
+    /** The same of Q4_0, which takes its input in 8 bits. */
+    NIBBLE_GROUPS,
+    /** Register tiles over widened panels. */
+    TILES,
+    /** The same without vectors. */
+    SCALAR_BLOCKS,
+    /** Register tiles in lanes of 16 bits. */
+    NIBBLES
+  }
+
+  void run(Workers workers, Linear.Product[] products, boolean exact) {
+    this.products = products;
+    int panels = 0;
+    for (Linear.Product product : products) {
+      panels += product.weight().panels();
+    }
+    tileGroup = workers.group(panels);
+    int block = BlockLayout.COLUMNS;
+    depth = Math.max(block, workers.blocking().depth() / block * block);
+    boolean few = products[0].in().rows() < Linear.PACKED_FROM && (!Simd.VECTOR || scaleInputs());
+    if (paths.length < products.length) {
+      paths = new Path[products.length];
+      slots = new int[products.length];
+    }
+    for (int i = 0; i < products.length; i++) {
+      paths[i] = path(products[i], few, exact);
+    }
+    pack(workers);
+    quantize(workers, few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS);
+    workers.run(this, units());
+    this.products = null;
+  }
+
+  /** Packs inputs of tiles; those of F16 weights scaled, unless a value is too large for it. */
+  private void pack(Workers workers) {
+    packed = workers.packRowsJob;
+    direct = Simd.VECTOR && VectorStoredTile.FITS;
+    if (!packInputs(workers)) {
+      direct = false;
+      packInputs(workers);
+    }
+  }
+
+  private boolean packInputs(Workers workers) {
+    packed.begin(count(Path.TILES));
+    int slot = 0;
+    for (int i = 0; i < products.length; i++) {
+      if (paths[i] == Path.TILES) {
+        slots[i] = slot++;
+        boolean scale = direct && products[i].weight().type() == ElementType.F16;
+        packed.set(slots[i], products[i].in(), scale);
+      }
+    }
+    return packed.pack(workers, depth);
+  }
+
+  private void quantize(Workers workers, int tile) {
+    quantized = workers.quantizeRowsJob;
+    quantized.begin(count(Path.NIBBLE_GROUPS) + count(Path.NIBBLES));
+    int slot = 0;
+    for (int i = 0; i < products.length; i++) {
+      if (paths[i] == Path.NIBBLE_GROUPS || paths[i] == Path.NIBBLES) {
+        slots[i] = slot++;
+        quantized.set(slots[i], products[i].in());
+      }
+    }
+    quantized.quantize(workers, tile);
+  }
+
+  private static Path path(Linear.Product product, boolean few, boolean exact) {
+    ElementType type = product.weight().type();
+    if (type == ElementType.Q4_0 && !exact) {
+      return few || !Simd.VECTOR ? Path.NIBBLE_GROUPS : Path.NIBBLES;
+    }
+    if (!Simd.VECTOR) {
+      return few ? Path.LINES : Path.SCALAR_BLOCKS;
+    }
+    if (!few) {
+      return Path.TILES;
+    }
+    return switch (type) {
+      case F32, F16, BF16 -> Path.LINES;
+      case Q8_0 -> VectorBytes.FEW ? Path.GROUPS : Path.TILES;
+      case Q4_0 -> Path.TILES;
+    };
+  }
+
+  private int count(Path path) {
+    int count = 0;
+    for (int i = 0; i < products.length; i++) {
+      count += paths[i] == path ? 1 : 0;
+    }
+    return count;
+  }
+
+  /**
+   * Scales the inputs of F16 weights for {@link VectorProduct}.
+   *
+   * @return false where one is so large that only the packed product can take it
+   */
+  private boolean scaleInputs() {
+    int size = 0;
+    if (starts.length < products.length) {
+      starts = new int[products.length];
+    }
+    for (int i = 0; i < products.length; i++) {
+      boolean shared = i > 0 && products[i].in() == products[i - 1].in();
+      starts[i] = shared ? starts[i - 1] : size;
+      size += shared ? 0 : products[i].in().rows() * products[i].in().columns();
+    }
+    if (scaled.length < size) {
+      scaled = new float[size];
+    }
+    boolean fits = true;
+    for (int i = 0; i < products.length; i++) {
+      FloatMatrix in = products[i].in();
+      for (int r = 0; r < in.rows() && products[i].weight().type() == ElementType.F16; r++) {
+        int at = starts[i] + r * in.columns();
+        fits &= VectorProduct.scale(scaled, at, in.data(), in.index(r), in.columns());
+      }
+    }
+    return fits;
+  }
+
+  /** Units of a product. */
+  private int units(int i) {
+    Weights weight = products[i].weight();
+    return switch (paths[i]) {
+      case GROUPS, NIBBLE_GROUPS -> BlockProduct.units(weight);
+      case NIBBLES -> NibbleTiles.units(weight);
+      case LINES, TILES, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
+    };
+  }
+
+  /** Panels of a unit. */
+  private int group(int i) {
+    return switch (paths[i]) {
+      case TILES -> tileGroup;
+      case LINES -> Simd.VECTOR ? VectorProduct.PANELS : 1;
+      case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
+    };
+  }
+
+  private int units() {
+    int units = 0;
+    for (int i = 0; i < products.length; i++) {
+      units += units(i);
+    }
+    return units;
+  }
+
+  @Override
+  void run(int unit, Scratch scratch) {
+    int i = 0;
+    int rest = unit;
+    while (rest >= units(i)) {
+      rest -= units(i++);
+    }
+    switch (paths[i]) {
+      case GROUPS, NIBBLE_GROUPS ->
+          BlockProduct.run(products[i], rest, quantized, slots[i], scratch);
+      case NIBBLES -> NibbleTiles.run(products[i], rest, quantized, slots[i], scratch);
+      case LINES, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
+    }
+  }
+
+  private void panels(int i, int rest, Scratch scratch) {
+    Linear.Product product = products[i];
+    int group = group(i);
+    int first = rest * group;
+    int panels = Math.min(group, product.weight().panels() - first);
+    int rows = product.in().rows();
+    boolean tiles = paths[i] == Path.TILES;
+    int padded = tiles ? roundUp(rows, VectorTile.ROWS) : rows;
+    int size = padded * Weights.PANEL_ROWS;
+    float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
+    for (int p = 0; p < panels; p++) {
+      startAtBias(sums, p * size, padded, product, first + p);
+    }
+    if (tiles) {
+      addTiles(sums, size, product, i, first, panels, scratch);
+      return;
+    }
+    if (paths[i] == Path.LINES) {
+      addSingleRows(sums, size, i, first, panels, scratch);
+    } else {
+      addScalarBlocks(sums, product, first, scratch);
+    }
+    for (int p = 0; p < panels; p++) {
+      copyOut(sums, p * size, product, first + p, 0, rows);
+    }
+  }
+
+  private static void copyOut(
+      float[] sums, int at, Linear.Product product, int panel, int firstRow, int rows) {
+    float[] out = product.out().data();
+    int valid = product.weight().rowsOf(panel);
+    for (int r = firstRow; r < firstRow + rows; r++) {
+      int from = at + r * Weights.PANEL_ROWS;
+      int to = product.out().index(r) + panel * Weights.PANEL_ROWS;
+      if (Simd.VECTOR && valid == Weights.PANEL_ROWS) {
+        VectorTile.copyLine(sums, from, out, to);
+      } else {
+        System.arraycopy(sums, from, out, to, valid);
+      }
+    }
+  }
+
+  private static void startAtBias(
+      float[] sums, int at, int rows, Linear.Product product, int panel) {
+    int first = panel * Weights.PANEL_ROWS;
+    int valid = product.weight().rowsOf(panel);
+    for (int j = 0; j < Weights.PANEL_ROWS; j++) {
+      sums[at + j] = j < valid ? product.bias()[first + j] : 0f;
+    }
+    for (int r = 1; r < rows; r++) {
+      System.arraycopy(sums, at, sums, at + r * Weights.PANEL_ROWS, Weights.PANEL_ROWS);
+    }
+  }
+
+  private void addSingleRows(
+      float[] sums, int size, int i, int panel, int panels, Scratch scratch) {
+    FloatMatrix in = products[i].in();
+    Weights weight = products[i].weight();
+    boolean scales = Simd.VECTOR && weight.type() == ElementType.F16;
+    float[] x = scales ? scaled : in.data();
+    float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
+    int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
+    for (int k = 0; k < in.columns(); k += step) {
+      int to = Math.min(in.columns(), k + step);
+      for (int r = 0; r < in.rows(); r++) {
+        int y = r * Weights.PANEL_ROWS;
+        int from = scales ? starts[i] + r * in.columns() : in.index(r);
+        if (Simd.VECTOR) {
+          int last = panels - 1; // a single panel is met twice, the second time for nothing
+          VectorProduct.addFeatures(
+              sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
+        } else {
+          ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
+        }
+      }
+    }
+  }
+
+  /** A tile of rows stays in the first cache while it meets the group's panels. */
+  private void addTiles(
+      float[] sums,
+      int size,
+      Linear.Product product,
+      int i,
+      int firstPanel,
+      int panels,
+      Scratch scratch) {
+    int columns = product.in().columns();
+    boolean stored = direct && !product.weight().type().isBlocks();
+    for (int k = 0; k < columns; k += depth) {
+      int features = Math.min(depth, columns - k);
+      MemorySegment blocks = null;
+      if (!stored) {
+        blocks = scratch.segment(Scratch.Use.WEIGHTS, 4L * tileGroup * depth * Weights.PANEL_ROWS);
+        VectorWidening.widen(
+            product.weight(), firstPanel, panels, k, k + features, blocks, scratch);
+      }
+      for (int row = 0; row < product.in().rows(); row += VectorTile.ROWS) {
+        int in = packed.index(slots[i], k, row, features);
+        int count = Math.min(VectorTile.ROWS, product.in().rows() - row);
+        for (int p = 0; p < panels; p++) {
+          int out = p * size + row * Weights.PANEL_ROWS;
+          if (stored) {
+            addStored(sums, out, in, product.weight(), firstPanel, p, k, features, row, count);
+          } else {
+            addWidened(sums, out, in, blocks, p, features, count);
+          }
+        }
+        if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
+          for (int p = 0; p < panels; p++) {
+            copyOut(sums, p * size, product, firstPanel + p, row, count);
+          }
+        }
+      }
+    }
+  }
+
+  /** Before the first tile, lines are read ahead: a tile alone waits for each of them. */
+  private void addStored(
+      float[] sums,
+      int out,
+      int in,
+      Weights weight,
+      int firstPanel,
+      int p,
+      int k,
+      int features,
+      int row,
+      int count) {
+    int panel = firstPanel + p;
+    if (row == 0 && (p == 0 || !weight.sharesLine(panel - 1))) {
+      readAhead += VectorStoredTile.readAhead(weight, panel, k, features);
+    }
+    VectorStoredTile.add(sums, out, packed.buffer, in, weight, panel, k, features, count);
+  }
+
+  private void addWidened(
+      float[] sums, int out, int in, MemorySegment blocks, int p, int features, int count) {
+    long block = 4L * p * features * Weights.PANEL_ROWS;
+    for (int c = 0; c < Weights.PANEL_ROWS; c += VectorTile.COLUMNS) {
+      long from = block + 4L * c * features;
+      VectorTile.add(sums, out + c, packed.buffer, in, blocks, from, features, count);
+    }
+  }
+
+  private void addScalarBlocks(float[] sums, Linear.Product product, int panel, Scratch scratch) {
+    int columns = product.in().columns();
+    float[] block = scratch.floats(Scratch.Use.WEIGHTS, depth * Weights.PANEL_ROWS);
+    for (int k = 0; k < columns; k += depth) {
+      int to = Math.min(columns, k + depth);
+      ScalarProduct.widen(product.weight(), panel, k, to, block);
+      ScalarProduct.addBlock(sums, product.in(), k, to - k, block);
+    }
+  }
+
+  private static int roundUp(int n, int multiple) {
+    return (n + multiple - 1) / multiple * multiple;
+  }
+}
