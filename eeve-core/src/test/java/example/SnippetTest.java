@@ -41,17 +41,24 @@ class SnippetTest {
   private static final Pattern JAVADOC =
       Pattern.compile("\\{@snippet :\n(.*?)\n *\\* }\n", Pattern.DOTALL);
 
+  /** This one, and the one that is built after it. */
+  private static final List<Path> MODULES = List.of(Path.of("."), Path.of("../eeve-tiny-ko"));
+
   @TempDir Path folder;
 
   @Test
   void everySnippetOfTheReadmeAndTheJavadocIsPartOfACompiledTest() throws IOException {
     List<String> tests = new ArrayList<>();
-    for (Path source : sources(Path.of("src/test/java"))) {
-      tests.add(squeeze(Files.readString(source)));
+    for (Path module : MODULES) {
+      for (Path source : sources(module.resolve("src/test/java"))) {
+        tests.add(squeeze(Files.readString(source)));
+      }
     }
     List<String> snippets = new ArrayList<>(find(FENCED, Path.of("../README.md")));
-    for (Path source : sources(Path.of("src/main/java"))) {
-      find(JAVADOC, source).forEach(s -> snippets.add(s.replaceAll("(?m)^ *\\*", "")));
+    for (Path module : MODULES) {
+      for (Path source : sources(module.resolve("src/main/java"))) {
+        find(JAVADOC, source).forEach(s -> snippets.add(s.replaceAll("(?m)^ *\\*", "")));
+      }
     }
     assertTrue(snippets.size() >= 3, snippets::toString);
     for (String snippet : snippets) {

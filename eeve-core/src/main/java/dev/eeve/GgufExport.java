@@ -109,7 +109,7 @@ public final class GgufExport {
       if (target == DType.F16 && type.blocks().isPresent()) {
         kept.add(tensor.name());
       }
-      specs.add(new TensorSpec(PhiTensorNames.gguf(tensor.name()), target, shape(tensor)));
+      specs.add(new TensorSpec(PhiTensorNames.gguf(tensor.name()), target, tensor.shape()));
     }
     if (!kept.isEmpty()) {
       System.getLogger("dev.eeve")
@@ -128,12 +128,6 @@ public final class GgufExport {
       }
       writer.finish();
     }
-  }
-
-  private static List<Long> shape(ResolvedTensor tensor) {
-    return tensor.source().shape().size() == 1
-        ? List.of(tensor.rows())
-        : List.of(tensor.rows(), tensor.source().columns());
   }
 
   private DType target(ResolvedTensor tensor) {

@@ -16,14 +16,12 @@ import dev.eeve.model.PhiModel;
 import dev.eeve.model.Session;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
-import java.util.function.Function;
 
 /**
  * A model, its tokenizer and its threads: text in, text out.
@@ -86,7 +84,7 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Opens a Hugging Face model folder or a GGUF file. Without a tokenizer the model works with
-   * token ids; a folder's generation_config.json is honoured where there is one.
+   * token ids; a generation_config.json in the folder, or beside the file, is honoured.
    *
    * @param path the folder or file
    * @param options type of the weights, threads, block sizes
@@ -402,23 +400,19 @@ public final class LanguageModel implements AutoCloseable {
           "tokens: %d, needed 1 to %d for logits; shorten the text"
               .formatted(tokens.length, context));
     }
-    try {
-      onScoringSession(
-          tokens.length,
-          session -> {
-            try {
-              LogitsFile.write(session, tokens, file);
-            } catch (IOException e) {
-              throw new UncheckedIOException(e);
-            }
-            return file;
-          });
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    }
+    onScoringSession(
+        tokens.length,
+        session -> {
+          LogitsFile.write(session, tokens, file);
+          return file;
+        });
   }
 
-  private <T> T onScoringSession(int tokens, Function<Session, T> work) {
+  private interface Scoring<T, E extends Exception> {
+    T apply(Session session) throws E;
+  }
+
+  private <T, E extends Exception> T onScoringSession(int tokens, Scoring<T, E> work) throws E {
     int capacity = Math.clamp(tokens, 1, model.config().maxPositionEmbeddings());
     try (Session session = session(capacity)) {
       if (!gate.enter()) {

@@ -13,6 +13,8 @@ import java.util.Optional;
 
 /** What a model folder or a GGUF file holds beside the weights, checked against each other. */
 record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokenizer> tokenizer) {
+  private static final String GENERATION = "generation_config.json";
+
   static ModelFiles read(Path path) throws IOException {
     if (Files.isDirectory(path)) {
       return readFolder(path);
@@ -25,7 +27,10 @@ record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokeni
       PhiConfig config = PhiConfig.read(file);
       Optional<Tokenizer> tokenizer = GgufTokenizer.read(file);
       requireRows(path + ": tokenizer.ggml.tokens", tokenizer, config, "token_embd.weight");
-      return new ModelFiles(config, GenerationDefaults.NONE, tokenizer);
+      Path generation = path.resolveSibling(GENERATION);
+      GenerationDefaults defaults = GenerationDefaults.read(generation);
+      requireTokens(generation, defaults, config.vocabSize());
+      return new ModelFiles(config, defaults, tokenizer);
     }
   }
 
@@ -40,7 +45,7 @@ record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokeni
 
   private static ModelFiles readFolder(Path folder) throws IOException {
     PhiConfig config = PhiConfig.read(folder.resolve("config.json"));
-    Path generation = folder.resolve("generation_config.json");
+    Path generation = folder.resolve(GENERATION);
     GenerationDefaults defaults = GenerationDefaults.read(generation);
     requireTokens(generation, defaults, config.vocabSize());
     Optional<Tokenizer> tokenizer = readTokenizer(folder);

@@ -116,11 +116,7 @@ public final class NormalFloatExport {
         specs.add(new TensorSpec(tensor.name(), DType.U8, List.of((values + 1) / 2, 1L)));
         addSmall(specs, small, tensor, own);
       } else {
-        List<Long> shape =
-            tensor.source().shape().size() == 1
-                ? List.of(tensor.rows())
-                : List.of(tensor.rows(), tensor.source().columns());
-        specs.add(new TensorSpec(tensor.name(), tensor.source().dtype(), shape));
+        specs.add(new TensorSpec(tensor.name(), tensor.source().dtype(), tensor.shape()));
       }
     }
     try (ModelFolderWriter writer =

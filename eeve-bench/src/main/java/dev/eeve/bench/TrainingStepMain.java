@@ -53,7 +53,7 @@ public final class TrainingStepMain {
           "arguments: " + args.length + ", needed STAGE LAYERS TOKENS THREADS STEPS [TYPE]");
       System.exit(2);
     }
-    PhiConfig config = eeve(Integer.parseInt(args[1]));
+    PhiConfig config = FewLayers.eeve(Integer.parseInt(args[1]));
     int tokens = Integer.parseInt(args[2]);
     int threads = Integer.parseInt(args[3]);
     int steps = Integer.parseInt(args[4]);
@@ -129,28 +129,6 @@ public final class TrainingStepMain {
     json.put("read_gb_per_s", limits.readBytesPerSecond() / 1e9);
     json.put("peak_rss_bytes", peak);
     json.put("planned_bytes", TrainingMemory.plan(config, own, settings, data, threads).bytes());
-  }
-
-  private static PhiConfig eeve(int layers) {
-    PhiConfig whole = PhiConfig.eeve2_8b();
-    return new PhiConfig(
-        whole.vocabSize(),
-        whole.hiddenSize(),
-        whole.intermediateSize(),
-        layers,
-        whole.numAttentionHeads(),
-        whole.numKeyValueHeads(),
-        whole.partialRotaryFactor(),
-        whole.ropeTheta(),
-        whole.layerNormEps(),
-        whole.maxPositionEmbeddings(),
-        0,
-        0,
-        0,
-        whole.initializerRange(),
-        whole.bosTokenId(),
-        whole.eosTokenIds(),
-        whole.torchDtype());
   }
 
   private static TokenDataset sequence(PhiConfig config, int tokens) {

@@ -3,6 +3,7 @@ package dev.eeve.cli;
 import dev.eeve.LanguageModel;
 import dev.eeve.LoadOptions;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.tinyko.TinyKorean;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,8 +27,8 @@ abstract class BaseCommand implements Callable<Integer> {
   static Path required(Path model) {
     if (model == null) {
       throw new UsageException(
-          "--model: missing, and no small model ships with the tool yet; pass a Hugging Face model"
-              + " folder or a .gguf file");
+          "--model: missing, and this command takes no model but yours; pass a Hugging Face model"
+              + " folder");
     }
     return model;
   }
@@ -39,13 +40,29 @@ abstract class BaseCommand implements Callable<Integer> {
     }
   }
 
-  /** Opens a model. */
+  /** What works on a model's file. */
+  @FunctionalInterface
+  interface ModelWork<T> {
+    T on(Path model) throws IOException;
+  }
+
+  /** Does something with a model, the one that ships with the tool where none is given. */
+  static <T> T withModel(Path given, ModelWork<T> work) throws IOException {
+    if (given != null) {
+      return work.on(given);
+    }
+    try (TinyKorean shipped = TinyKorean.extract()) {
+      return work.on(shipped.model());
+    }
+  }
+
+  /** Opens a model, the one that ships with the tool where none is given. */
   LanguageModel open(Path model, String dtype) throws IOException {
-    Path path = required(model);
     LoadOptions options = options(dtype);
     try (Progress progress = new Progress(console)) {
-      return LanguageModel.open(
-          path, options.withListener((done, total) -> progress.update("loading", done, total)));
+      LoadOptions shown =
+          options.withListener((done, total) -> progress.update("loading", done, total));
+      return withModel(model, path -> LanguageModel.open(path, shown));
     } catch (IllegalArgumentException e) {
       throw Messages.under("--dtype", "dtype", e);
     }

@@ -17,7 +17,9 @@ import picocli.CommandLine.Option;
     description = "Multiple-choice tasks, scored by the log-likelihood of each choice.",
     mixinStandardHelpOptions = true)
 final class EvalCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @Option(

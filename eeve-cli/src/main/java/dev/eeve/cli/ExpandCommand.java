@@ -62,6 +62,15 @@ final class ExpandCommand extends BaseCommand {
   @Option(names = "--held-out", description = "A text to measure on instead of held-out documents.")
   private Path heldOut;
 
+  @Option(
+      names = "--initialization",
+      defaultValue = "sub-tokens",
+      description = "sub-tokens, or random to compare with.")
+  private String initialization;
+
+  @Option(names = "--seed", defaultValue = "42", description = "Of random initialization.")
+  private long seed;
+
   @Option(names = "--counts-only", description = "Write counts of this corpus to a file, no more.")
   private Path countsOnly;
 
@@ -110,6 +119,13 @@ final class ExpandCommand extends BaseCommand {
   private VocabularyExpander expander(Progress progress) throws IOException {
     VocabularyExpander expander = VocabularyExpander.open(model, config());
     expander.onProgress(progress::update);
+    switch (initialization.toLowerCase(Locale.ROOT)) {
+      case "sub-tokens" -> {}
+      case "random" -> expander.initializeRandomly(seed);
+      default ->
+          throw new UsageException(
+              "--initialization: " + initialization + ", needed sub-tokens or random");
+    }
     if (heldOut != null) {
       expander.measureOn(heldOut);
     }

@@ -18,7 +18,9 @@ import picocli.CommandLine.Option;
 /** {@code eeve generate}. */
 @Command(name = "generate", description = "Continue a text.", mixinStandardHelpOptions = true)
 final class GenerateCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @ArgGroup(multiplicity = "1")
@@ -69,7 +71,9 @@ final class GenerateCommand extends BaseCommand {
       description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
-  @Option(names = "--prompt-lookup", hidden = true)
+  @Option(
+      names = "--prompt-lookup",
+      description = "Verify drafts from the text so far: the same tokens, faster where it repeats.")
   private boolean promptLookup;
 
   @Option(names = "--cache-type", hidden = true)
@@ -104,7 +108,6 @@ final class GenerateCommand extends BaseCommand {
     if (given != null && around != PromptTemplate.NONE) {
       throw new UsageException("--template: goes with text, not with --prompt-tokens");
     }
-    required(model);
     refuseWhatIsNotThereYet();
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
@@ -120,7 +123,6 @@ final class GenerateCommand extends BaseCommand {
   }
 
   private void refuseWhatIsNotThereYet() {
-    notYet(promptLookup, "--prompt-lookup", "leave it out");
     notYet(!cacheType.equals("f32"), "--cache-type " + cacheType, "use f32");
     notYet(saveCache != null, "--save-cache", "leave it out");
     notYet(loadCache != null, "--load-cache", "leave it out");
@@ -167,7 +169,8 @@ final class GenerateCommand extends BaseCommand {
           or(seed, defaults.seed()),
           stop,
           ignoreEos,
-          defaults.hook());
+          defaults.hook(),
+          promptLookup);
     } catch (IllegalArgumentException e) {
       String[] parts = e.getMessage().split(":", 2); // the setting's name, what is wrong with it
       throw new UsageException("--" + parts[0].replace('_', '-') + ":" + parts[1]);

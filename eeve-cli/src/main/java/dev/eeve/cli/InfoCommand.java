@@ -24,7 +24,9 @@ import picocli.CommandLine.Option;
     description = "What a model is made of, which kernels run, what memory it needs.",
     mixinStandardHelpOptions = true)
 final class InfoCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @Option(
@@ -47,7 +49,7 @@ final class InfoCommand extends BaseCommand {
     LoadOptions options = options(dtype);
     ObjectNode root;
     if (plan == null) {
-      root = document(ModelInfo.read(required(model), options), options.threads());
+      root = document(withModel(model, path -> ModelInfo.read(path, options)), options.threads());
     } else {
       root = forecast(TrainingFile.plans(plan, List.of()), options.threads());
     }

@@ -30,7 +30,9 @@ final class QuantizeCommand extends BaseCommand {
   private static final Map<String, DType> TYPES =
       Map.of("q8_0", DType.Q8_0, "q4_0", DType.Q4_0, "f16", DType.F16, "bf16", DType.BF16);
 
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @Option(names = "--type", required = true, description = "q8_0, q4_0, f16 or bf16; nf4.")
@@ -72,7 +74,10 @@ final class QuantizeCommand extends BaseCommand {
     if (subject != null && !report) {
       throw new UsageException("--report-file and --report-tokens: go with --report");
     }
-    required(model);
+    return withModel(model, path -> write(path, matrices));
+  }
+
+  private int write(Path model, DType matrices) throws IOException {
     LoadOptions options = options("auto");
     int[] given =
         subject == null || subject.tokens == null ? null : ids("--report-tokens", subject.tokens);
@@ -94,7 +99,7 @@ final class QuantizeCommand extends BaseCommand {
     root.put("bytes", Files.size(file));
     if (report) {
       try {
-        put(root, ratios, QuantizationReport.compare(model, file, tokens(given), options));
+        put(root, ratios, QuantizationReport.compare(model, file, tokens(model, given), options));
       } catch (IllegalArgumentException e) {
         throw Messages.under(given != null ? "--report-tokens" : "--report-file", "tokens", e);
       }
@@ -123,7 +128,7 @@ final class QuantizeCommand extends BaseCommand {
     return 0;
   }
 
-  private Optional<int[]> tokens(int[] given) throws IOException {
+  private Optional<int[]> tokens(Path model, int[] given) throws IOException {
     if (subject == null || subject.file == null) {
       return Optional.ofNullable(given);
     }

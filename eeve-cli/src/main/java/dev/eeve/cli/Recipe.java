@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
  */
 record Recipe(Path folder, List<Step> steps) {
   private static final List<String> KINDS =
-      List.of("split", "tokenizer", "train", "expand", "quantize", "measure", "sample");
+      List.of("split", "tokenizer", "train", "expand", "quantize", "measure", "sample", "report");
 
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
   private static final Pattern REFERENCE = Pattern.compile("\\$\\{([^}]*)}");

@@ -1,5 +1,6 @@
 package dev.eeve.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,7 +37,23 @@ final class RecipeCommand extends BaseCommand {
       console.err().print("eeve: " + e.getMessage() + "\n");
       return 1;
     }
-    output.line(recipe.folder().toString());
+    if (json) {
+      output.json(document(recipe));
+    } else {
+      output.line(recipe.folder().toString());
+    }
     return 0;
+  }
+
+  /** What the steps left, those of earlier runs included. */
+  private static ObjectNode document(Recipe recipe) throws IOException {
+    ObjectNode root = RecipeRunner.JSON.createObjectNode();
+    root.put("folder", recipe.folder().toString());
+    ObjectNode steps = root.putObject("steps");
+    for (Recipe.Step step : recipe.steps()) {
+      Path record = recipe.folder().resolve(step.name() + RecipeRunner.RECORD);
+      steps.set(step.name(), RecipeRunner.JSON.readTree(record.toFile()));
+    }
+    return root;
   }
 }

@@ -12,7 +12,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -23,6 +22,9 @@ import java.util.Map;
 final class RecipeRunner {
   /** For a step's record, and for the files of this package that hold results. */
   static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Ends the name of a finished step's record, beside its folder. */
+  static final String RECORD = ".step.json";
 
   private final Recipe recipe;
   private final Console console;
@@ -56,7 +58,7 @@ final class RecipeRunner {
               .formatted(recipe.folder()));
     }
     for (Recipe.Step step : recipe.steps()) {
-      Path record = recipe.folder().resolve(step.name() + ".step.json");
+      Path record = recipe.folder().resolve(step.name() + RECORD);
       Path begun = recipe.folder().resolve(step.name() + ".begun");
       if (Files.exists(record)
           && JSON.readTree(record.toFile()).path("key").asText().equals(step.key())) {
@@ -160,14 +162,7 @@ final class RecipeRunner {
   }
 
   static void writeJson(Path target, JsonNode json) throws IOException {
-    write(target, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
-  }
-
-  /** Writes a file whole or not at all. */
-  static void write(Path target, String text) throws IOException {
-    Path partial = target.resolveSibling("." + target.getFileName() + ".partial");
-    Files.writeString(partial, text);
-    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    WholeFile.write(target, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
   }
 
   private static boolean isEmpty(Path folder) throws IOException {

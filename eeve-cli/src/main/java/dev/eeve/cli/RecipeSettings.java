@@ -41,6 +41,17 @@ final class RecipeSettings {
     return texts(key).stream().map(Path::of).toList();
   }
 
+  Path path(String key) {
+    return Path.of(required(key, "a path").toString());
+  }
+
+  List<Map<String, Object>> maps(String key) {
+    if (!(required(key, "a list of keys with values") instanceof List<?> list)) {
+      throw wrong(key, step.settings().get(key), "a list of keys with values");
+    }
+    return list.stream().map(entry -> Recipe.map(key, entry)).toList();
+  }
+
   Map<String, Path> namedPaths(String key) {
     Map<String, Path> paths = new LinkedHashMap<>();
     if (!(required(key, "names with paths") instanceof Map<?, ?> map) || map.isEmpty()) {

@@ -41,6 +41,7 @@ final class RecipeSteps {
           case "tokenizer" -> tokenizer(settings);
           case "measure" -> measure(settings);
           case "sample" -> sample(settings);
+          case "report" -> report(settings);
           default -> throw new IllegalStateException(step.kind());
         };
     settings.finish();
@@ -106,6 +107,12 @@ final class RecipeSteps {
     }
   }
 
+  private static JsonNode report(RecipeSettings settings) throws IOException {
+    Path page = settings.path("output");
+    RecipeReport.write(page, settings.maps("sections"));
+    return RecipeRunner.JSON.createObjectNode().put("page", page.toString());
+  }
+
   /** Texts with the seeds 1, 2, 3…, every one kept; and the time they took. */
   private JsonNode sample(RecipeSettings settings) throws IOException {
     List<String> prompts = settings.texts("prompts");
@@ -116,7 +123,8 @@ final class RecipeSteps {
             .withTopK((int) settings.number("top_k", 0))
             .withTopP((float) settings.number("top_p", 1))
             .withMinP((float) settings.number("min_p", 0))
-            .withRepetitionPenalty((float) settings.number("repetition_penalty", 1));
+            .withRepetitionPenalty((float) settings.number("repetition_penalty", 1))
+            .withIgnoreEos(settings.number("ignore_eos", 0) != 0);
     ObjectNode result = RecipeRunner.JSON.createObjectNode();
     for (Map.Entry<String, Path> model : settings.namedPaths("models").entrySet()) {
       ArrayNode texts = result.putArray(model.getKey());

@@ -22,7 +22,9 @@ import picocli.CommandLine.Option;
     description = "Log-probabilities of a text's tokens.",
     mixinStandardHelpOptions = true)
 final class ScoreCommand extends BaseCommand {
-  @Option(names = "--model", description = "A Hugging Face model folder or a .gguf file.")
+  @Option(
+      names = "--model",
+      description = "A model folder or a .gguf file; the model that ships with the tool.")
   private Path model;
 
   @ArgGroup(multiplicity = "1")

@@ -13,13 +13,12 @@ import picocli.CommandLine.Option;
 /** {@code eeve tokenize}. */
 @Command(name = "tokenize", description = "Text to ids and back.", mixinStandardHelpOptions = true)
 final class TokenizeCommand extends BaseCommand {
-  @ArgGroup(multiplicity = "1")
-  private Source source;
+  @ArgGroup private Source source;
 
   @ArgGroup(multiplicity = "1")
   private Input input;
 
-  /** Exactly one of them. */
+  /** At most one of them; the tokenizer of the model that ships with the tool without. */
   static final class Source {
     @Option(names = "--model", description = "A model folder with tokenizer.json or a .gguf file.")
     private Path model;
@@ -48,18 +47,20 @@ final class TokenizeCommand extends BaseCommand {
 
   @Override
   public Integer call() throws IOException {
-    Path file = source.model == null ? source.tokenizer : source.model;
     int[] ids = input.ids == null ? null : ids("--decode", input.ids);
     options("auto"); // checks --threads, though encoding uses one
     Tokenizer tokenizer =
-        source.model == null
-            ? Tokenizer.read(file)
-            : LanguageModel.readTokenizer(file)
-                .orElseThrow(() -> new IOException(file + ": no tokenizer, needed one"));
+        source != null && source.tokenizer != null
+            ? Tokenizer.read(source.tokenizer)
+            : withModel(
+                source == null ? null : source.model,
+                file ->
+                    LanguageModel.readTokenizer(file)
+                        .orElseThrow(() -> new IOException(file + ": no tokenizer, needed one")));
     if (ids != null) {
       for (int id : ids) {
         if (!tokenizer.isToken(id)) {
-          throw new IllegalArgumentException("--decode: id " + id + " has no token in " + file);
+          throw new IllegalArgumentException("--decode: id " + id + " has no token in " + name());
         }
       }
       output.line(tokenizer.decode(ids));
@@ -69,6 +70,13 @@ final class TokenizeCommand extends BaseCommand {
       printDocuments(tokenizer);
     }
     return 0;
+  }
+
+  private String name() {
+    if (source == null) {
+      return "the model that ships with the tool";
+    }
+    return String.valueOf(source.model == null ? source.tokenizer : source.model);
   }
 
   private void printDocuments(Tokenizer tokenizer) throws IOException {

@@ -7,12 +7,10 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import javax.imageio.ImageIO;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.Styler;
@@ -56,9 +54,7 @@ final class TrainingPicture {
     chart("learning rate", "", picture.rates, RATE_HEIGHT).paint(graphics, WIDTH, RATE_HEIGHT);
     graphics.dispose();
     Path target = folder.resolve("training.png");
-    Path partial = folder.resolve(".training.png.partial");
-    ImageIO.write(image, "png", partial.toFile());
-    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    WholeFile.writePng(target, image);
     return target;
   }
 

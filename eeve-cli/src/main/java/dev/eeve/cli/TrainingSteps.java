@@ -33,6 +33,6 @@ final class TrainingSteps {
       RecipeRunner.writeJson(target, RecipeRunner.JSON.valueToTree(config));
       all.put("model_config", target.toString());
     }
-    RecipeRunner.write(file, YAML.writeValueAsString(all));
+    WholeFile.write(file, YAML.writeValueAsString(all));
   }
 }

@@ -142,13 +142,7 @@ class GenerateCommandTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {
-        "--prompt-lookup",
-        "--cache-type bf16",
-        "--cache-type q8_0",
-        "--save-cache c",
-        "--load-cache c"
-      })
+      strings = {"--cache-type bf16", "--cache-type q8_0", "--save-cache c", "--load-cache c"})
   void whatIsNotThereYetIsRefusedInOneLine(String option) {
     List<Object> more = new ArrayList<>(List.of("--prompt", "x"));
     more.addAll(List.of(option.split(" ")));

@@ -108,7 +108,6 @@ class InfoAndBenchTest {
     assertTrue(
         Run.refusal(1, "bench", "--shape", "phi-2", "--prompt", 2048, "--decode", 1)
             .contains("the context holds 2048"));
-    assertTrue(
-        Run.refusal(2, "bench", "--shape", "phi-2", "--dtype", "f64").startsWith("--dtype"));
+    assertTrue(Run.refusal(2, "bench", "--shape", "phi-2", "--dtype", "f64").startsWith("--dtype"));
   }
 }

@@ -64,12 +64,10 @@ class MainTest {
   }
 
   @Test
-  void withoutAModelTheToolSaysWhatToPass() {
-    for (String command : List.of("generate --prompt x", "score --text x", "info")) {
-      String message = Run.refusal(2, (Object[]) command.split(" "));
-      assertTrue(message.startsWith("--model: missing"), message);
-      assertTrue(message.contains("pass a Hugging Face model folder"), message);
-    }
+  void expandingNeedsAModelOfOnesOwn() {
+    String message = Run.refusal(2, "expand", "--corpus", "c.txt", "--output", "o");
+    assertTrue(message.startsWith("--model: missing"), message);
+    assertTrue(message.contains("pass a Hugging Face model folder"), message);
   }
 
   @Test

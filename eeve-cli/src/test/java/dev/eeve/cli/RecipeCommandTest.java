@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -81,6 +83,42 @@ class RecipeCommandTest {
     """
         .formatted(newTokens)
         .indent(0);
+  }
+
+  /** Every section there is. */
+  private static final String REPORT =
+      """
+        - name: page
+          report:
+            output: "${folder}/page/page.md"
+            sections:
+              - text: "# A title"
+              - data: "${text}"
+              - points: {measured: ["${points}"], picture: points.png}
+              - training: {of: "${korean}", picture: training.png}
+              - comparison: {measured: ["${points}"], rows: {after: "${korean}"}}
+              - speed: "${samples}"
+              - samples: "${samples}"
+              - steps: ["${base}", "${korean}"]
+      """;
+
+  @Test
+  void aReportIsMadeOfWhatTheStepsFound() throws IOException {
+    Files.writeString(file, steps(measure(4)) + REPORT);
+    JsonNode steps = Run.json("recipe", file, "--json").path("steps");
+    assertEquals(8, steps.size());
+    String page = Files.readString(folder.resolve("work/page/page.md"));
+    assertTrue(page.startsWith("# A title\n\n| file | SHA-256 |"), page);
+    double bits = steps.at("/points/output/after/korean/bits_per_byte").doubleValue();
+    String shown = String.format(Locale.ROOT, "%.3f", bits);
+    assertTrue(page.contains("| after | " + shown + " |"), page);
+    assertTrue(page.contains("| after | 4 | "), "2 updates in each of 2 stages: " + page);
+    assertTrue(page.contains("2. **정말**"), page);
+    for (String picture : List.of("points.png", "training.png")) {
+      assertTrue(page.contains("](" + picture + ")"), page);
+      assertTrue(ImageIO.read(folder.resolve("work/page/" + picture).toFile()).getWidth() > 500);
+    }
+    assertFalse(page.contains(folder.toString()), "no path of this machine");
   }
 
   private Run run(String... more) {

@@ -78,7 +78,9 @@ class TokenizeCommandTest {
     assertTrue(
         Run.refusal(2, "tokenize", "--tokenizer", file, "--decode", "x").startsWith("--decode"));
     assertTrue(Run.refusal(2, "tokenize", "--tokenizer", file).contains("--text"));
-    assertTrue(Run.refusal(2, "tokenize", "--text", "x").contains("--model"));
+    assertTrue(
+        Run.refusal(2, "tokenize", "--model", "m", "--tokenizer", file, "--text", "x")
+            .contains("--model"));
     Path missing = folder.resolve("none.json");
     assertTrue(
         Run.refusal(1, "tokenize", "--tokenizer", missing, "--text", "x")

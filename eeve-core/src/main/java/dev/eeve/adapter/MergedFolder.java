@@ -94,11 +94,8 @@ public final class MergedFolder {
   private void write(Path output, Map<String, byte[]> files) throws IOException {
     List<TensorSpec> specs = new ArrayList<>();
     for (ResolvedTensor tensor : tensors.values()) {
-      List<Long> shape =
-          tensor.source().shape().size() == 1
-              ? List.of(tensor.rows())
-              : List.of(tensor.rows(), tensor.source().columns());
-      specs.add(new TensorSpec(tensor.name(), types.apply(tensor.source().dtype()), shape));
+      DType type = types.apply(tensor.source().dtype());
+      specs.add(new TensorSpec(tensor.name(), type, tensor.shape()));
     }
     try (ModelFolderWriter writer =
         ModelFolderWriter.create(output, specs, ModelFolderWriter.MAX_SHARD_BYTES)) {

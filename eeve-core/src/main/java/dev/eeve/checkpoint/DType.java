@@ -97,11 +97,7 @@ public enum DType {
    * @throws ArithmeticException beyond a long
    */
   public long byteSize(long columns) {
-    if (columns % elements != 0) {
-      throw new IllegalArgumentException(
-          this + " rows of " + columns + " elements, needed a multiple of " + elements);
-    }
-    return Math.multiplyExact(columns / elements, (long) bytes);
+    return blocks == null ? Math.multiplyExact(columns, (long) bytes) : blocks.byteSize(columns);
   }
 
   /**

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
@@ -216,35 +215,14 @@ record GgufHeader(
     /** As llama.cpp wants it: tensors follow each other, each at the next multiple. */
     private SequencedMap<String, TensorInfo> inOrder(
         List<TensorInfo> tensors, long dataBytes, long alignment) throws CheckpointException {
-      tensors.sort(Comparator.comparingLong(TensorInfo::begin).thenComparingLong(TensorInfo::end));
-      LinkedHashMap<String, TensorInfo> ordered = new LinkedHashMap<>();
-      long at = 0;
-      String previous = "";
-      for (TensorInfo tensor : tensors) {
-        if (tensor.end() > dataBytes) {
-          throw tensor.failure(
-              "ends at byte %d of the data, the file holds %d; it is cut off, download it again"
-                  .formatted(tensor.end(), Math.max(0, dataBytes)));
-        }
-        if (tensor.begin() < at) {
-          throw tensor.failure("begins at byte " + tensor.begin() + ", inside tensor " + previous);
-        }
-        long needed = align(at, alignment);
-        if (tensor.begin() != needed) {
-          throw tensor.failure(
+      return TensorOrder.of(
+          in.file(),
+          tensors,
+          dataBytes,
+          at -> align(at, alignment),
+          (tensor, at, previous) ->
               "begins at byte %d of the data, needed %d, the multiple of %d after tensor %s"
-                  .formatted(tensor.begin(), needed, alignment, previous));
-        }
-        at = tensor.end();
-        previous = CheckpointException.quote(tensor.name());
-        if (ordered.put(tensor.name(), tensor) != null) {
-          throw tensor.failure("there twice, needed once");
-        }
-      }
-      if (dataBytes > align(at, alignment)) {
-        throw failure("holds " + dataBytes + " bytes of data, its tensors end at " + at);
-      }
-      return ordered;
+                  .formatted(tensor.begin(), align(at, alignment), alignment, previous));
     }
 
     private CheckpointException failure(String detail) {

@@ -1,5 +1,7 @@
 package dev.eeve.checkpoint;
 
+import java.util.List;
+
 /**
  * Where one of the model's tensors is: rows of a tensor in a file, all of them unless the file
  * fuses several.
@@ -10,6 +12,15 @@ package dev.eeve.checkpoint;
  * @param rows how many
  */
 public record ResolvedTensor(String name, TensorInfo source, long firstRow, long rows) {
+  /**
+   * Its own shape, which a fused source does not have.
+   *
+   * @return outermost first
+   */
+  public List<Long> shape() {
+    return source.shape().size() == 1 ? List.of(rows) : List.of(rows, source.columns());
+  }
+
   /**
    * Where its bytes begin in the source.
    *

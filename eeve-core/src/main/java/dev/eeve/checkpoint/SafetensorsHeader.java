@@ -11,8 +11,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -172,35 +170,13 @@ record SafetensorsHeader(SequencedMap<String, TensorInfo> tensors, Map<String, S
 
     private SequencedMap<String, TensorInfo> inOrder(List<TensorInfo> tensors, long dataBytes)
         throws CheckpointException {
-      tensors.sort(Comparator.comparingLong(TensorInfo::begin).thenComparingLong(TensorInfo::end));
-      LinkedHashMap<String, TensorInfo> ordered = new LinkedHashMap<>();
-      long at = 0;
-      String previous = "";
-      for (TensorInfo tensor : tensors) {
-        if (tensor.end() > dataBytes) {
-          throw tensor.failure(
-              "ends at byte "
-                  + tensor.end()
-                  + " of the data, the file holds "
-                  + dataBytes
-                  + "; it is cut off, download it again");
-        }
-        if (tensor.begin() < at) {
-          throw tensor.failure("begins at byte " + tensor.begin() + ", inside tensor " + previous);
-        }
-        if (tensor.begin() > at) {
-          throw tensor.failure(
+      return TensorOrder.of(
+          file,
+          tensors,
+          dataBytes,
+          at -> at,
+          (tensor, at, previous) ->
               "begins at byte " + tensor.begin() + ", no tensor owns the bytes from " + at);
-        }
-        at = tensor.end();
-        previous = CheckpointException.quote(tensor.name());
-        ordered.put(tensor.name(), tensor);
-      }
-      if (at != dataBytes) {
-        throw new CheckpointException(
-            file, "holds " + dataBytes + " bytes of data, its tensors end at " + at);
-      }
-      return ordered;
     }
 
     private void expect(

@@ -18,6 +18,9 @@ import java.util.Objects;
  * @param stop strings that end the text; they are not part of it
  * @param ignoreEos whether a token that ends a document does not end the generation
  * @param hook sees each step's logits first
+ * @param promptLookup whether to draft tokens from the text so far and verify several at once;
+ *     faster where a text repeats itself or its prompt, and the same tokens always: also when
+ *     sampling, since a draft counts only where the sampler chooses it
  */
 public record GenerationConfig(
     int maxNewTokens,
@@ -29,7 +32,8 @@ public record GenerationConfig(
     long seed,
     List<String> stop,
     boolean ignoreEos,
-    LogitsHook hook) {
+    LogitsHook hook,
+    boolean promptLookup) {
   /** Checks every setting. */
   public GenerationConfig {
     stop = List.copyOf(stop);
@@ -65,7 +69,7 @@ public record GenerationConfig(
    */
   public static GenerationConfig greedy(int maxNewTokens) {
     return new GenerationConfig(
-        maxNewTokens, 0f, 0, 1f, 0f, 1f, 0L, List.of(), false, LogitsHook.NONE);
+        maxNewTokens, 0f, 0, 1f, 0f, 1f, 0L, List.of(), false, LogitsHook.NONE, false);
   }
 
   /**
@@ -88,7 +92,17 @@ public record GenerationConfig(
    */
   public GenerationConfig withMaxNewTokens(int value) {
     return new GenerationConfig(
-        value, temperature, topK, topP, minP, repetitionPenalty, seed, stop, ignoreEos, hook);
+        value,
+        temperature,
+        topK,
+        topP,
+        minP,
+        repetitionPenalty,
+        seed,
+        stop,
+        ignoreEos,
+        hook,
+        promptLookup);
   }
 
   /**
@@ -99,7 +113,17 @@ public record GenerationConfig(
    */
   public GenerationConfig withTemperature(float value) {
     return new GenerationConfig(
-        maxNewTokens, value, topK, topP, minP, repetitionPenalty, seed, stop, ignoreEos, hook);
+        maxNewTokens,
+        value,
+        topK,
+        topP,
+        minP,
+        repetitionPenalty,
+        seed,
+        stop,
+        ignoreEos,
+        hook,
+        promptLookup);
   }
 
   /**
@@ -119,7 +143,8 @@ public record GenerationConfig(
         seed,
         stop,
         ignoreEos,
-        hook);
+        hook,
+        promptLookup);
   }
 
   /**
@@ -139,7 +164,8 @@ public record GenerationConfig(
         seed,
         stop,
         ignoreEos,
-        hook);
+        hook,
+        promptLookup);
   }
 
   /**
@@ -159,7 +185,8 @@ public record GenerationConfig(
         seed,
         stop,
         ignoreEos,
-        hook);
+        hook,
+        promptLookup);
   }
 
   /**
@@ -170,7 +197,17 @@ public record GenerationConfig(
    */
   public GenerationConfig withRepetitionPenalty(float value) {
     return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, minP, value, seed, stop, ignoreEos, hook);
+        maxNewTokens,
+        temperature,
+        topK,
+        topP,
+        minP,
+        value,
+        seed,
+        stop,
+        ignoreEos,
+        hook,
+        promptLookup);
   }
 
   /**
@@ -190,7 +227,8 @@ public record GenerationConfig(
         value,
         stop,
         ignoreEos,
-        hook);
+        hook,
+        promptLookup);
   }
 
   /**
@@ -212,7 +250,8 @@ public record GenerationConfig(
         seed,
         more,
         ignoreEos,
-        hook);
+        hook,
+        promptLookup);
   }
 
   /**
@@ -223,7 +262,17 @@ public record GenerationConfig(
    */
   public GenerationConfig withIgnoreEos(boolean value) {
     return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop, value, hook);
+        maxNewTokens,
+        temperature,
+        topK,
+        topP,
+        minP,
+        repetitionPenalty,
+        seed,
+        stop,
+        value,
+        hook,
+        promptLookup);
   }
 
   /**
@@ -243,6 +292,28 @@ public record GenerationConfig(
         seed,
         stop,
         ignoreEos,
+        value,
+        promptLookup);
+  }
+
+  /**
+   * These settings with or without prompt-lookup decoding.
+   *
+   * @param value whether to verify drafts from the text so far
+   * @return a copy
+   */
+  public GenerationConfig withPromptLookup(boolean value) {
+    return new GenerationConfig(
+        maxNewTokens,
+        temperature,
+        topK,
+        topP,
+        minP,
+        repetitionPenalty,
+        seed,
+        stop,
+        ignoreEos,
+        hook,
         value);
   }
 }

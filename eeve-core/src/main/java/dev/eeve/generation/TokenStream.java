@@ -21,6 +21,7 @@ import java.util.stream.StreamSupport;
  */
 public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseable {
   private final Session session;
+  private final ContextReader reader;
   private final boolean ownsSession;
   private final ModelGate gate;
   private final GenerationConfig config;
@@ -86,6 +87,12 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     this.decoder = tokenizer.map(t -> t.decoder(true));
     this.promptLength = prompt.length;
     this.start = session.position();
+    this.reader =
+        new ContextReader(
+            session,
+            config.promptLookup()
+                ? Optional.of(new PromptLookup(session::blockCost))
+                : Optional.empty());
     this.tokens = Arrays.copyOf(prompt, prompt.length + 64);
     this.count = prompt.length;
   }
@@ -172,6 +179,11 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
         .onClose(this::close);
   }
 
+  /** Drafts that the model read, and how many of them were the token that came. */
+  int[] drafts() {
+    return new int[] {reader.drafts(), reader.accepted()};
+  }
+
   /** The next token, or nothing once the stream has ended. */
   private Optional<GeneratedToken> advance() {
     if (finishReason == null && !ended()) {
@@ -202,12 +214,12 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     return new GeneratedToken(id, decided);
   }
 
-  /** A kept context shall hold all of the text, its last token too. */
+  /** A kept context shall hold all of the text, its last token too, and nothing else. */
   private void keepLastToken() {
     boolean missing = count > promptLength && !lastTokenKept;
     if (!ownsSession && missing && gate.enter()) {
       try {
-        session.append(tokens, count - 1, count);
+        reader.hold(tokens, count);
         lastTokenKept = true;
       } finally {
         gate.leave();
@@ -233,35 +245,28 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
    */
   private int step() {
     boolean first = count == promptLength;
-    long start = System.nanoTime();
-    int from = first ? 0 : count - 1;
-    while (from < count) {
+    long begin = System.nanoTime();
+    float[] logits = null;
+    while (logits == null) {
       if (!gate.enter()) {
         finishReason = FinishReason.CLOSED;
         return -1;
       }
-      float[] logits;
       try {
-        int to = session.endOfBlock(from, count);
-        session.append(tokens, from, to);
-        from = to;
-        logits = from == count ? session.logits() : null;
+        logits = reader.read(tokens, count, config.maxNewTokens() - (count - promptLength));
       } finally {
         gate.leave();
       }
-      if (logits != null) { // outside the gate: a hook may close the model
-        int id = sampler.next(tokens, count, logits);
-        long nanos = System.nanoTime() - start;
-        promptNanos += first ? nanos : 0;
-        decodeNanos += first ? 0 : nanos;
-        return id;
-      }
-      if (cancelled) {
+      if (logits == null && cancelled) {
         finishReason = FinishReason.CANCELLED;
         return -1;
       }
     }
-    throw new AssertionError("a step has at least one token");
+    int id = sampler.next(tokens, count, logits); // outside the gate: a hook may close the model
+    long nanos = System.nanoTime() - begin;
+    promptNanos += first ? nanos : 0;
+    decodeNanos += first ? 0 : nanos;
+    return id;
   }
 
   private void append(int id) {

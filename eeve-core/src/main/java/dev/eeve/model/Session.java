@@ -18,6 +18,11 @@ public final class Session implements AutoCloseable {
   /** Rows of logits that exist at once: 8 MB at EEVE's vocabulary. */
   private static final int LOGITS_ROWS = 32;
 
+  /** Tokens whose logits {@link #appendForLogits(int[], int, int)} gives at once. */
+  private static final int FEW_ROWS = 16;
+
+  private record FewRows(Activations activations, FloatMatrix logits, Linear.Product[] head) {}
+
   private final PhiModel model;
   private final List<LoraAdapter> adapters;
   private final LinearLayer lmHead;
@@ -27,6 +32,12 @@ public final class Session implements AutoCloseable {
   private final FloatMatrix logits;
   private final Linear.Product[] head;
   private Activations block;
+
+  /** Activations, logits and head of a block of so many rows, for {@link #appendForLogits}. */
+  private final FewRows[] few = new FewRows[FEW_ROWS + 1];
+
+  private float[] fewLogits = {};
+  private float[] fewActivations = {};
   private int position;
 
   /** Whether {@link #single} holds the final hidden state of the last token. */
@@ -271,6 +282,54 @@ public final class Session implements AutoCloseable {
       }
       first = end;
     }
+  }
+
+  /**
+   * Appends a few tokens in one block and gives the logits after each of them: the bits that single
+   * steps give.
+   *
+   * @param ids token ids
+   * @param from index of the first token
+   * @param to one past the last token, at most 16 after the first
+   * @return (to − from, V) logits, valid until the next call; the caller may change them
+   */
+  public FloatMatrix appendForLogits(int[] ids, int from, int to) {
+    check(ids, from, to);
+    int rows = to - from;
+    if (rows < 1 || rows > FEW_ROWS) {
+      throw new IllegalArgumentException(
+          "tokens: " + rows + ", needed 1 to " + FEW_ROWS + " for logits at once");
+    }
+    if (few[rows] == null) {
+      few[rows] = fewRows(rows);
+    }
+    PhiForward.forward(workers, model, few[rows].activations, cache, ids, from, position);
+    position += rows;
+    lastHidden = false;
+    Linear.forward(workers, few[rows].head);
+    return few[rows].logits;
+  }
+
+  private FewRows fewRows(int rows) {
+    int vocabulary = model.config().vocabSize();
+    if (fewLogits.length == 0) {
+      fewLogits = new float[FEW_ROWS * vocabulary];
+      fewActivations = new Activations(model, adapters, FEW_ROWS, fewActivations).buffer();
+    }
+    Activations activations = new Activations(model, adapters, rows, fewActivations);
+    FloatMatrix out = new FloatMatrix(fewLogits, 0, rows, vocabulary);
+    return new FewRows(activations, out, new Linear.Product[] {lmHead.product(out, activations.x)});
+  }
+
+  /**
+   * What a block of a few tokens costs beside single steps. It depends on the kind of weights and
+   * kernels alone: an estimate that is the same in every run.
+   *
+   * @param rows tokens of the block, at least 1
+   * @return single steps that take as long, 1 or more
+   */
+  public double blockCost(int rows) {
+    return Linear.blockCost(model.type(), rows);
   }
 
   /** Frees the context. */

@@ -35,7 +35,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingConfig config;
   private final Optional<LossLabels> labels;
   private final int maxSteps;
-  private final double[] chances;
+  private final EpochRows epochs;
   private final LearningRateSchedule schedule;
   private final List<Moments> moments = new ArrayList<>();
   private final List<Double> decays = new ArrayList<>();
@@ -43,8 +43,6 @@ public final class Trainer implements AutoCloseable {
   private final WorkerPool pool;
   private final Workers workers;
   private final TrainingPass pass;
-  private EpochPlan epochPlan;
-  private int plannedEpoch = -1;
   private TrainingState state = TrainingState.START;
 
   private Trainer(
@@ -59,8 +57,8 @@ public final class Trainer implements AutoCloseable {
     this.data = data;
     this.config = config;
     this.labels = labels;
-    this.chances = EpochPlan.chances(data, newTokens, config.newTokenBias());
-    this.maxSteps = config.maxSteps() > 0 ? config.maxSteps() : stepsOfEpochs();
+    this.epochs = new EpochRows(data, config, newTokens);
+    this.maxSteps = config.maxSteps() > 0 ? config.maxSteps() : epochs.steps();
     this.schedule = config.optimizer().schedule(maxSteps);
     List<UnfrozenPattern> still =
         config.optimizer().noDecay().stream().map(UnfrozenPattern::parse).toList();
@@ -152,15 +150,6 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private int stepsOfEpochs() {
-    long rows = 0;
-    for (int epoch = 0; epoch < config.numEpochs(); epoch++) {
-      rows += EpochPlan.of(data, chances, config, epoch).size();
-    }
-    int perStep = config.microBatchSize() * config.gradientAccumulationSteps();
-    return Math.toIntExact((rows + perStep - 1) / perStep);
-  }
-
   /**
    * Updates of the whole stage, unless it converges before.
    *
@@ -217,11 +206,11 @@ public final class Trainer implements AutoCloseable {
     }
     long start = System.nanoTime();
     int number = state.step() + 1;
-    Position position = new Position(state.epoch(), state.item());
+    epochs.seek(state.epoch(), state.item());
     List<TrainingBatch> batches = new ArrayList<>();
     List<Integer> sequences = new ArrayList<>();
     for (int i = 0; i < config.gradientAccumulationSteps(); i++) {
-      int[] rows = position.take(config.microBatchSize());
+      int[] rows = epochs.take(config.microBatchSize());
       if (rows.length > 0) {
         TrainingBatch batch = SequencePacker.batch(data, rows);
         batches.add(labels.isPresent() ? labels.get().applied(batch) : batch);
@@ -252,7 +241,7 @@ public final class Trainer implements AutoCloseable {
     long tokens = batches.stream().mapToLong(TrainingBatch::rows).sum();
     state =
         new TrainingState(
-            number, position.epoch, position.item, state.tokens() + tokens, recent(loss));
+            number, epochs.epoch(), epochs.item(), state.tokens() + tokens, recent(loss));
     double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
     return new TrainingStep(number, loss, rate, norm, state.tokens(), tokens / seconds);
   }
@@ -375,40 +364,5 @@ public final class Trainer implements AutoCloseable {
     pool.close();
     model.close();
     arena.close();
-  }
-
-  /** A place in the stream of rows. */
-  private final class Position {
-    private int epoch;
-    private int item;
-
-    Position(int epoch, int item) {
-      this.epoch = epoch;
-      this.item = item;
-    }
-
-    /** The sequences of the next rows; fewer where the last epoch ends. */
-    int[] take(int rows) {
-      int[] sequences = {};
-      for (int taken = 0; taken < rows; ) {
-        if (plannedEpoch != epoch) {
-          epochPlan = EpochPlan.of(data, chances, config, epoch);
-          plannedEpoch = epoch;
-        }
-        if (item < epochPlan.size()) {
-          int[] next = epochPlan.item(item++);
-          int at = sequences.length;
-          sequences = Arrays.copyOf(sequences, at + next.length);
-          System.arraycopy(next, 0, sequences, at, next.length);
-          taken++;
-        } else if (config.maxSteps() == 0 && epoch + 1 == config.numEpochs()) {
-          break;
-        } else {
-          epoch++;
-          item = 0;
-        }
-      }
-      return sequences;
-    }
   }
 }

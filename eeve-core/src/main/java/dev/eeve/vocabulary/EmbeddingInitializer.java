@@ -9,6 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
 
 /**
  * Rows of the wider embedding and head. A new token's input row is the mean of the rows of its
@@ -24,6 +26,7 @@ public final class EmbeddingInitializer {
   private final int firstNewId;
   private final List<int[]> oldTokens;
   private final int rows;
+  private final Optional<RandomRows> random;
 
   /**
    * A plan of rows.
@@ -34,6 +37,20 @@ public final class EmbeddingInitializer {
    * @throws IllegalArgumentException if a token has no old ones, or there are too few rows
    */
   public EmbeddingInitializer(int firstNewId, List<int[]> oldTokens, int rows) {
+    this(firstNewId, oldTokens, rows, Optional.empty());
+  }
+
+  /**
+   * A plan of rows.
+   *
+   * @param firstNewId where new ids start; rows before it are copied
+   * @param oldTokens for each new id the old tokens of its text, at least one
+   * @param rows rows of the wider matrices
+   * @param random new rows are these where given, whatever the rule
+   * @throws IllegalArgumentException if a token has no old ones, or there are too few rows
+   */
+  public EmbeddingInitializer(
+      int firstNewId, List<int[]> oldTokens, int rows, Optional<RandomRows> random) {
     if (rows < firstNewId + oldTokens.size()) {
       throw new IllegalArgumentException(
           "rows: " + rows + ", needed at least " + (firstNewId + oldTokens.size()));
@@ -46,6 +63,7 @@ public final class EmbeddingInitializer {
     this.firstNewId = firstNewId;
     this.oldTokens = List.copyOf(oldTokens);
     this.rows = rows;
+    this.random = random;
   }
 
   /** How a new row is made of the old tokens' rows. */
@@ -54,6 +72,27 @@ public final class EmbeddingInitializer {
     MEAN,
     /** The first one, for the head. */
     FIRST
+  }
+
+  /**
+   * Random numbers instead of the rule: what sub-token initialization is compared with.
+   *
+   * @param deviation of a normal distribution about 0; biases of the head are 0
+   * @param seed the same gives the same rows
+   */
+  public record RandomRows(double deviation, long seed) {
+    private static final long STEP = 1_000_003;
+
+    private float[] row(String tensor, int id, int columns) {
+      float[] row = new float[columns];
+      if (!tensor.endsWith("bias")) {
+        SplittableRandom random = new SplittableRandom((seed * 31 + tensor.hashCode()) * STEP + id);
+        for (int i = 0; i < columns; i++) {
+          row[i] = (float) (random.nextGaussian() * deviation);
+        }
+      }
+      return row;
+    }
   }
 
   /**
@@ -94,8 +133,8 @@ public final class EmbeddingInitializer {
       for (int id = (int) tensor.rows(); id < firstNewId; id++) {
         put(average, writer);
       }
-      for (int[] ids : oldTokens) {
-        put(rule == Rule.MEAN && ids.length > 1 ? mean(ids) : read(ids[0]), writer);
+      for (int i = 0; i < oldTokens.size(); i++) {
+        put(newRow(rule, i), writer);
       }
       if (lastNewId < tensor.rows()) {
         copy(lastNewId, (int) tensor.rows(), writer);
@@ -103,6 +142,14 @@ public final class EmbeddingInitializer {
       for (int id = Math.max(lastNewId, (int) tensor.rows()); id < rows; id++) {
         put(average, writer);
       }
+    }
+
+    private byte[] newRow(Rule rule, int index) throws IOException {
+      int[] ids = oldTokens.get(index);
+      if (random.isPresent()) {
+        return rounded(random.get().row(tensor.name(), firstNewId + index, columns));
+      }
+      return rule == Rule.MEAN && ids.length > 1 ? mean(ids) : read(ids[0]);
     }
 
     private void copy(int from, int to, ModelFolderWriter writer) throws IOException {
@@ -135,10 +182,17 @@ public final class EmbeddingInitializer {
           sum[i] += get(row, i);
         }
       }
+      for (int i = 0; i < columns; i++) {
+        sum[i] /= ids.length;
+      }
+      return rounded(sum);
+    }
+
+    private byte[] rounded(float[] values) {
       byte[] bytes = new byte[rowBytes];
       ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
       for (int i = 0; i < columns; i++) {
-        put(out, i, sum[i] / ids.length);
+        put(out, i, values[i]);
       }
       return bytes;
     }
@@ -156,12 +210,11 @@ public final class EmbeddingInitializer {
           sum[i % columns] += get(block, i);
         }
       }
-      byte[] bytes = new byte[rowBytes];
-      ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+      float[] mean = new float[columns];
       for (int i = 0; i < columns; i++) {
-        put(out, i, (float) (sum[i] / tensor.rows()));
+        mean[i] = (float) (sum[i] / tensor.rows());
       }
-      return bytes;
+      return rounded(mean);
     }
 
     private float get(ByteBuffer from, int i) {

@@ -44,6 +44,7 @@ public final class VocabularyExpander {
   private final int firstNewId;
   private ExpansionProgress progress = ExpansionProgress.NONE;
   private Optional<Path> heldOut = Optional.empty();
+  private Optional<EmbeddingInitializer.RandomRows> random = Optional.empty();
   private long maxShardBytes = ModelFolderWriter.MAX_SHARD_BYTES;
 
   private VocabularyExpander(Path model, ExpansionConfig config) throws IOException {
@@ -101,6 +102,16 @@ public final class VocabularyExpander {
    */
   public void measureOn(Path file) {
     heldOut = Optional.of(file);
+  }
+
+  /**
+   * Gives new tokens random rows, with the model's initializer_range, instead of those made of
+   * their old tokens' rows: to measure what these are worth.
+   *
+   * @param seed of the random numbers
+   */
+  public void initializeRandomly(long seed) {
+    random = Optional.of(new EmbeddingInitializer.RandomRows(phi.initializerRange(), seed));
   }
 
   /** For tests: a model of 5 GB is too large for them. */
@@ -251,7 +262,8 @@ public final class VocabularyExpander {
             figures(measured, totals.heldOut(), target),
             examples(totals.heldOut(), after));
     EmbeddingInitializer rows =
-        new EmbeddingInitializer(firstNewId, oldTokens(target, kept, special.size()), vocabSize);
+        new EmbeddingInitializer(
+            firstNewId, oldTokens(target, kept, special.size()), vocabSize, random);
     new ExpandedFolder(model, phi, vocabSize, firstNewId, specialIds)
         .write(output, json, report.toJson(), rows, maxShardBytes, progress);
     return report;

@@ -107,6 +107,43 @@ class EmbeddingInitializerTest {
     }
   }
 
+  @Test
+  void randomRowsAreNewOnesOnlyAndTheSeedsOwn() throws IOException {
+    Path base = SmallBase.write(folder.resolve("base"), DType.F32);
+    Path corpus = SmallBase.corpus(folder.resolve("c.txt"), 1000, 1);
+    byte[][] embeddings = new byte[3][];
+    int newIds = 0;
+    for (int run = 0; run < 3; run++) {
+      VocabularyExpander expander =
+          VocabularyExpander.open(base, ExpansionConfig.defaults().withIntermediateVocabSize(300));
+      expander.initializeRandomly(run / 2);
+      Path output = folder.resolve("wide" + run);
+      newIds = expander.expand(List.of(corpus), List.of(), output).newIds();
+      try (ModelFolder wide = ModelFolder.open(output)) {
+        embeddings[run] = read(wide, "model.embed_tokens.weight");
+        byte[] bias = read(wide, "lm_head.bias");
+        assertEquals(0f, value(bias, DType.F32, 50_295));
+      }
+    }
+    assertArrayEquals(embeddings[0], embeddings[1]);
+    int first = 50_295 * 8;
+    try (ModelFolder old = ModelFolder.open(base)) {
+      byte[] before = read(old, "model.embed_tokens.weight");
+      for (byte[] after : embeddings) {
+        assertArrayEquals(Arrays.copyOf(before, first * 4), Arrays.copyOf(after, first * 4));
+      }
+    }
+    double squares = 0;
+    int differing = 0;
+    for (int i = first; i < first + newIds * 8; i++) {
+      float value = value(embeddings[0], DType.F32, i);
+      squares += value * value;
+      differing += value == value(embeddings[2], DType.F32, i) ? 0 : 1;
+    }
+    assertEquals(0.02, Math.sqrt(squares / newIds / 8), 0.001);
+    assertTrue(differing > newIds * 8 * 0.99);
+  }
+
   private static float nearest(float value, DType dtype) {
     return switch (dtype) {
       case F32 -> value;

@@ -44,6 +44,22 @@ public enum BlockFormat {
     return bytes;
   }
 
+  /**
+   * The size of a row.
+   *
+   * @param columns its elements
+   * @return in bytes
+   * @throws IllegalArgumentException where they are not whole blocks
+   * @throws ArithmeticException beyond a long
+   */
+  public long byteSize(long columns) {
+    if (columns % elements != 0) {
+      throw new IllegalArgumentException(
+          this + " rows of " + columns + " elements, needed a multiple of " + elements);
+    }
+    return Math.multiplyExact(columns / elements, (long) bytes);
+  }
+
   /** Refuses a length that is not whole blocks; gives their number. */
   int blocks(int count) {
     if (count < 0 || count % elements != 0) {

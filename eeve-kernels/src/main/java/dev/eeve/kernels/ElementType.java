@@ -5,23 +5,26 @@ import java.util.Optional;
 /** How a weight is stored; sums are always fp32. */
 public enum ElementType {
   /** IEEE 754 binary32. */
-  F32(1, 4, null),
+  F32(4),
   /** IEEE 754 binary16. */
-  F16(1, 2, null),
+  F16(2),
   /** The upper half of an F32. */
-  BF16(1, 2, null),
+  BF16(2),
   /** Signed bytes, 32 of a row with one fp16 scale. */
-  Q8_0(32, 34, BlockFormat.Q8_0),
+  Q8_0(BlockFormat.Q8_0),
   /** 4-bit numbers, 32 of a row with one fp16 scale. */
-  Q4_0(32, 18, BlockFormat.Q4_0);
+  Q4_0(BlockFormat.Q4_0);
 
-  private final int elements;
   private final int bytes;
   private final BlockFormat blocks;
 
-  ElementType(int elements, int bytes, BlockFormat blocks) {
-    this.elements = elements;
+  ElementType(int bytes) {
     this.bytes = bytes;
+    this.blocks = null;
+  }
+
+  ElementType(BlockFormat blocks) {
+    this.bytes = blocks.bytes();
     this.blocks = blocks;
   }
 
@@ -33,11 +36,7 @@ public enum ElementType {
    * @throws IllegalArgumentException where they are not whole blocks
    */
   public long byteSize(long columns) {
-    if (columns % elements != 0) {
-      throw new IllegalArgumentException(
-          this + " rows of " + columns + " elements, needed a multiple of " + elements);
-    }
-    return Math.multiplyExact(columns / elements, (long) bytes);
+    return blocks == null ? Math.multiplyExact(columns, (long) bytes) : blocks.byteSize(columns);
   }
 
   /**
@@ -61,6 +60,6 @@ public enum ElementType {
    * @return this type, or F16 where the rows are not whole blocks
    */
   public ElementType forColumns(int columns) {
-    return columns % elements == 0 ? this : F16;
+    return blocks == null || columns % blocks.elements() == 0 ? this : F16;
   }
 }

@@ -9,7 +9,30 @@ public final class Linear {
   /** From this many rows on, widening a panel once pays for itself. */
   static final int PACKED_FROM = 4;
 
+  /** Up to this many rows, {@link VectorFewRows} is faster than larger tiles. */
+  static final int FEW_ROWS = 32;
+
+  /** What each further tile of a few rows adds to the first, which a single row costs too. */
+  private static final double TILE_COST = 0.55;
+
   private Linear() {}
+
+  /**
+   * What products of a few rows cost beside one of a single row: an estimate that is the same in
+   * every run, from measurements on one and two threads of a Zen 5.
+   *
+   * @param type how the weights are kept
+   * @param rows R, at least 1
+   * @return products of one row that take as long, 1 or more
+   */
+  public static double blockCost(ElementType type, int rows) {
+    if (rows == 1) {
+      return 1;
+    }
+    boolean bound = Simd.VECTOR && rows <= FEW_ROWS && !type.isBlocks(); // by memory
+    int tiles = Math.ceilDiv(rows, VectorFewRows.TILE);
+    return bound ? 1.3 + TILE_COST * (tiles - 1) : rows;
+  }
 
   /**
    * One product of a call.

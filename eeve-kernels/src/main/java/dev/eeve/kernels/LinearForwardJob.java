@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /** {@link Linear#forward}: one unit is a group of panels of 32 weight rows times all input rows. */
 final class LinearForwardJob extends Job {
-  /** Features per step where several single rows share a panel: it stays in the second cache. */
+  /** Features per step where rows share a panel without vectors: it stays in the second cache. */
   private static final int SHARED_DEPTH = 2048;
 
   private Linear.Product[] products;
@@ -18,7 +18,7 @@ final class LinearForwardJob extends Job {
   /** Makes sure that reading ahead is not left out: nobody reads it. */
   private int readAhead;
 
-  /** The few rows of inputs that meet F16 weights, scaled; where they start for product i. */
+  /** The single rows that meet F16 weights, scaled; where they start for product i. */
   private float[] scaled = {};
 
   private int[] starts = {};
@@ -28,11 +28,14 @@ final class LinearForwardJob extends Job {
 
   private int[] slots = {};
   private QuantizeRowsJob quantized;
+  private PackFewRowsJob fewRows;
 
   /** Ways through a product. */
   private enum Path {
-    /** Feature by feature from where the weights are. */
+    /** Feature by feature from where the weights are; with vectors, one row alone. */
     LINES,
+    /** Tiles of a few rows that widen lines in registers. */
+    FEW_ROWS,
     /** Few rows of Q8_0, a group of weight rows at a time. */
     GROUPS,
     /** The same of Q4_0, which takes its input in 8 bits. */
@@ -54,13 +57,18 @@ final class LinearForwardJob extends Job {
     tileGroup = workers.group(panels);
     int block = BlockLayout.COLUMNS;
     depth = Math.max(block, workers.blocking().depth() / block * block);
-    boolean few = products[0].in().rows() < Linear.PACKED_FROM && (!Simd.VECTOR || scaleInputs());
+    int rows = products[0].in().rows();
+    fewRows = workers.packFewRowsJob;
+    boolean some =
+        Simd.VECTOR && rows > 1 && rows <= Linear.FEW_ROWS && fewRows.pack(workers, products);
+    boolean few = rows < Linear.PACKED_FROM && (!Simd.VECTOR || some || rows == 1 && scaleInputs());
     if (paths.length < products.length) {
       paths = new Path[products.length];
       slots = new int[products.length];
     }
     for (int i = 0; i < products.length; i++) {
-      paths[i] = path(products[i], few, exact);
+      boolean lines = some && !products[i].weight().type().isBlocks();
+      paths[i] = lines ? Path.FEW_ROWS : path(products[i], few, exact);
     }
     pack(workers);
     quantize(workers, few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS);
@@ -131,7 +139,7 @@ final class LinearForwardJob extends Job {
   }
 
   /**
-   * Scales the inputs of F16 weights for {@link VectorProduct}.
+   * Scales the one row of inputs of F16 weights for {@link VectorProduct}.
    *
    * @return false where one is so large that only the packed product can take it
    */
@@ -143,7 +151,7 @@ final class LinearForwardJob extends Job {
     for (int i = 0; i < products.length; i++) {
       boolean shared = i > 0 && products[i].in() == products[i - 1].in();
       starts[i] = shared ? starts[i - 1] : size;
-      size += shared ? 0 : products[i].in().rows() * products[i].in().columns();
+      size += shared ? 0 : products[i].in().columns();
     }
     if (scaled.length < size) {
       scaled = new float[size];
@@ -151,9 +159,8 @@ final class LinearForwardJob extends Job {
     boolean fits = true;
     for (int i = 0; i < products.length; i++) {
       FloatMatrix in = products[i].in();
-      for (int r = 0; r < in.rows() && products[i].weight().type() == ElementType.F16; r++) {
-        int at = starts[i] + r * in.columns();
-        fits &= VectorProduct.scale(scaled, at, in.data(), in.index(r), in.columns());
+      if (products[i].weight().type() == ElementType.F16) {
+        fits &= VectorProduct.scale(scaled, starts[i], in.data(), in.index(0), in.columns());
       }
     }
     return fits;
@@ -165,7 +172,7 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case GROUPS, NIBBLE_GROUPS -> BlockProduct.units(weight);
       case NIBBLES -> NibbleTiles.units(weight);
-      case LINES, TILES, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
+      case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
     };
   }
 
@@ -173,7 +180,7 @@ final class LinearForwardJob extends Job {
   private int group(int i) {
     return switch (paths[i]) {
       case TILES -> tileGroup;
-      case LINES -> Simd.VECTOR ? VectorProduct.PANELS : 1;
+      case LINES, FEW_ROWS -> Simd.VECTOR ? VectorProduct.PANELS : 1;
       case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
     };
   }
@@ -197,7 +204,7 @@ final class LinearForwardJob extends Job {
       case GROUPS, NIBBLE_GROUPS ->
           BlockProduct.run(products[i], rest, quantized, slots[i], scratch);
       case NIBBLES -> NibbleTiles.run(products[i], rest, quantized, slots[i], scratch);
-      case LINES, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
+      case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
     }
   }
 
@@ -208,7 +215,8 @@ final class LinearForwardJob extends Job {
     int panels = Math.min(group, product.weight().panels() - first);
     int rows = product.in().rows();
     boolean tiles = paths[i] == Path.TILES;
-    int padded = tiles ? roundUp(rows, VectorTile.ROWS) : rows;
+    boolean some = paths[i] == Path.FEW_ROWS;
+    int padded = roundUp(rows, tiles ? VectorTile.ROWS : some ? VectorFewRows.TILE : 1);
     int size = padded * Weights.PANEL_ROWS;
     float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
     for (int p = 0; p < panels; p++) {
@@ -218,8 +226,12 @@ final class LinearForwardJob extends Job {
       addTiles(sums, size, product, i, first, panels, scratch);
       return;
     }
-    if (paths[i] == Path.LINES) {
-      addSingleRows(sums, size, i, first, panels, scratch);
+    if (some) {
+      addFewRows(sums, size, i, first, panels);
+    } else if (paths[i] == Path.LINES && Simd.VECTOR) {
+      addSingleRow(sums, size, i, first, panels, scratch);
+    } else if (paths[i] == Path.LINES) {
+      addScalarRows(sums, product, first, scratch);
     } else {
       addScalarBlocks(sums, product, first, scratch);
     }
@@ -255,26 +267,41 @@ final class LinearForwardJob extends Job {
     }
   }
 
-  private void addSingleRows(
-      float[] sums, int size, int i, int panel, int panels, Scratch scratch) {
+  private void addSingleRow(float[] sums, int size, int i, int panel, int panels, Scratch scratch) {
     FloatMatrix in = products[i].in();
     Weights weight = products[i].weight();
-    boolean scales = Simd.VECTOR && weight.type() == ElementType.F16;
+    boolean scales = weight.type() == ElementType.F16;
     float[] x = scales ? scaled : in.data();
+    int from = scales ? starts[i] : in.index(0);
     float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
-    int step = in.rows() == 1 ? in.columns() : SHARED_DEPTH;
-    for (int k = 0; k < in.columns(); k += step) {
-      int to = Math.min(in.columns(), k + step);
+    int other = panel + panels - 1; // a single panel is met twice, the second time for nothing
+    VectorProduct.addFeatures(sums, 0, size, x, from, weight, panel, other, 0, in.columns(), line);
+  }
+
+  private static void addScalarRows(
+      float[] sums, Linear.Product product, int panel, Scratch scratch) {
+    FloatMatrix in = product.in();
+    float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
+    for (int k = 0; k < in.columns(); k += SHARED_DEPTH) {
+      int to = Math.min(in.columns(), k + SHARED_DEPTH);
       for (int r = 0; r < in.rows(); r++) {
         int y = r * Weights.PANEL_ROWS;
-        int from = scales ? starts[i] + r * in.columns() : in.index(r);
-        if (Simd.VECTOR) {
-          int last = panels - 1; // a single panel is met twice, the second time for nothing
-          VectorProduct.addFeatures(
-              sums, y, size + y, x, from, weight, panel, panel + last, k, to, line);
-        } else {
-          ScalarProduct.addFeatures(sums, y, x, from, weight, panel, k, to, line);
-        }
+        ScalarProduct.addFeatures(
+            sums, y, in.data(), in.index(r), product.weight(), panel, k, to, line);
+      }
+    }
+  }
+
+  /** A step's lines stay in the first cache until every tile of rows has met them. */
+  private void addFewRows(float[] sums, int size, int i, int panel, int panels) {
+    Weights weight = products[i].weight();
+    int other = panel + panels - 1; // a single panel is met twice, the second time for nothing
+    for (int k = 0; k < weight.columns(); k += VectorFewRows.DEPTH) {
+      int to = Math.min(weight.columns(), k + VectorFewRows.DEPTH);
+      for (int row = 0; row < products[i].in().rows(); row += VectorFewRows.TILE) {
+        int y = row * Weights.PANEL_ROWS;
+        int x = fewRows.index(i, row, k);
+        VectorFewRows.add(sums, y, size + y, fewRows.buffer, x, weight, panel, other, k, to);
       }
     }
   }

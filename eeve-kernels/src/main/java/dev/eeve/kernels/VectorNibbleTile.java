@@ -64,9 +64,7 @@ final class VectorNibbleTile {
       short[] room) {
     if (LANES == 16) {
       add6x4(room, 0, x, xAt, w, wAt);
-      for (int c = 0; c < WIDTH; c += LANES) {
-        flush6(y, yAt + c, room, c, dx, dxAt, FloatVector.fromArray(FLOATS, dw, dwAt + c));
-      }
+      flush(y, yAt, room, dx, dxAt, dw, dwAt, ROWS);
       return;
     }
     for (int p = 0; p < NibbleTiles.PANELS; p++) {
@@ -74,33 +72,25 @@ final class VectorNibbleTile {
         add3x2(room, p * PANEL + c, x, xAt, w, wAt + p * BLOCK * PANEL + c);
       }
     }
-    for (int c = 0; c < WIDTH; c += LANES) {
-      flush3(y, yAt + c, room, c, dx, dxAt, FloatVector.fromArray(FLOATS, dw, dwAt + c));
+    flush(y, yAt, room, dx, dxAt, dw, dwAt, ROWS);
+  }
+
+  /** Written out: a vector passed to a method that C2 does not inline would cost an allocation. */
+  private static void flush(
+      float[] y, int yAt, short[] sums, float[] dx, int dxAt, float[] dw, int dwAt, int rows) {
+    for (int r = 0; r < rows; r++) {
+      int row = r * WIDTH;
+      float scale = dx[dxAt + r];
+      for (int c = 0; c < WIDTH; c += LANES) {
+        ((FloatVector)
+                ShortVector.fromArray(HALF, sums, row + c)
+                    .convertShape(VectorOperators.S2F, FLOATS, 0))
+            .fma(
+                FloatVector.fromArray(FLOATS, dw, dwAt + c).mul(scale),
+                FloatVector.fromArray(FLOATS, y, yAt + row + c))
+            .intoArray(y, yAt + row + c);
+      }
     }
-  }
-
-  private static void flush6(
-      float[] y, int yAt, short[] sums, int at, float[] dx, int dxAt, FloatVector scale) {
-    flush(y, yAt + 0 * WIDTH, sums, at + 0 * WIDTH, scale.mul(dx[dxAt + 0]));
-    flush(y, yAt + 1 * WIDTH, sums, at + 1 * WIDTH, scale.mul(dx[dxAt + 1]));
-    flush(y, yAt + 2 * WIDTH, sums, at + 2 * WIDTH, scale.mul(dx[dxAt + 2]));
-    flush(y, yAt + 3 * WIDTH, sums, at + 3 * WIDTH, scale.mul(dx[dxAt + 3]));
-    flush(y, yAt + 4 * WIDTH, sums, at + 4 * WIDTH, scale.mul(dx[dxAt + 4]));
-    flush(y, yAt + 5 * WIDTH, sums, at + 5 * WIDTH, scale.mul(dx[dxAt + 5]));
-  }
-
-  private static void flush3(
-      float[] y, int yAt, short[] sums, int at, float[] dx, int dxAt, FloatVector scale) {
-    flush(y, yAt + 0 * WIDTH, sums, at + 0 * WIDTH, scale.mul(dx[dxAt + 0]));
-    flush(y, yAt + 1 * WIDTH, sums, at + 1 * WIDTH, scale.mul(dx[dxAt + 1]));
-    flush(y, yAt + 2 * WIDTH, sums, at + 2 * WIDTH, scale.mul(dx[dxAt + 2]));
-  }
-
-  private static void flush(float[] y, int yAt, short[] sums, int at, FloatVector scale) {
-    ((FloatVector)
-            ShortVector.fromArray(HALF, sums, at).convertShape(VectorOperators.S2F, FLOATS, 0))
-        .fma(scale, FloatVector.fromArray(FLOATS, y, yAt))
-        .intoArray(y, yAt);
   }
 
   /** 31 registers: 24 sums, 4 columns, an input, a product. */

@@ -111,7 +111,14 @@ final class VectorNibbles {
     for (int c = 0; c < ROWS; c += LANES) {
       FloatVector sum = FloatVector.fromArray(FLOATS, y, yAt + c);
       for (int b = 0; b < blocks; b++) {
-        FloatVector scale = scale(lines, linesAt + b * SIZE + c);
+        FloatVector scale =
+            ((IntVector)
+                    ShortVector.fromArray(HALF, lines, linesAt + b * SIZE + c)
+                        .convertShape(VectorOperators.S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(VectorProduct.F16_BITS)
+                .reinterpretAsFloats()
+                .mul(VectorProduct.F16_SCALE);
         sum =
             ((FloatVector)
                     ShortVector.fromArray(HALF, sums, b * ROWS + c)
@@ -122,20 +129,16 @@ final class VectorNibbles {
     }
   }
 
-  /** fp16 scales as fp32, exactly. */
-  private static FloatVector scale(short[] lines, int at) {
-    return ((IntVector)
-            ShortVector.fromArray(HALF, lines, at).convertShape(VectorOperators.S2I, INTS, 0))
-        .lanewise(VectorOperators.LSHL, 13)
-        .and(VectorProduct.F16_BITS)
-        .reinterpretAsFloats()
-        .mul(VectorProduct.F16_SCALE);
-  }
-
   /** Scales of 32 rows as fp32. */
   static void widenScales(short[] lines, int at, float[] target, int to) {
     for (int c = 0; c < Weights.PANEL_ROWS; c += LANES) {
-      scale(lines, at + c).intoArray(target, to + c);
+      ((IntVector)
+              ShortVector.fromArray(HALF, lines, at + c).convertShape(VectorOperators.S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 13)
+          .and(VectorProduct.F16_BITS)
+          .reinterpretAsFloats()
+          .mul(VectorProduct.F16_SCALE)
+          .intoArray(target, to + c);
     }
   }
 
@@ -163,22 +166,41 @@ final class VectorNibbles {
   static void widen(short[] lines, int at, float[] room, int to, int width) {
     int tile = VectorTile.COLUMNS;
     for (int c = 0; c < Weights.PANEL_ROWS; c += LANES) {
-      FloatVector scale = scale(lines, at + c);
+      FloatVector scale =
+          ((IntVector)
+                  ShortVector.fromArray(HALF, lines, at + c)
+                      .convertShape(VectorOperators.S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 13)
+              .and(VectorProduct.F16_BITS)
+              .reinterpretAsFloats()
+              .mul(VectorProduct.F16_SCALE);
       int column = to + c / tile * tile * width + c % tile;
       for (int i = 0; i < BLOCK / 4; i++) {
         ShortVector v = ShortVector.fromArray(HALF, lines, at + LINE + i * LINE + c);
         int place = column + i * 4 * tile;
-        narrow(v.lanewise(VectorOperators.LSHL, 12)).mul(scale).intoArray(room, place);
-        narrow(v.lanewise(VectorOperators.LSHL, 8)).mul(scale).intoArray(room, place + tile);
-        narrow(v.lanewise(VectorOperators.LSHL, 4)).mul(scale).intoArray(room, place + 2 * tile);
-        narrow(v).mul(scale).intoArray(room, place + 3 * tile);
+        ((FloatVector)
+                v.lanewise(VectorOperators.LSHL, 12)
+                    .lanewise(VectorOperators.ASHR, 12)
+                    .convertShape(VectorOperators.S2F, FLOATS, 0))
+            .mul(scale)
+            .intoArray(room, place);
+        ((FloatVector)
+                v.lanewise(VectorOperators.LSHL, 8)
+                    .lanewise(VectorOperators.ASHR, 12)
+                    .convertShape(VectorOperators.S2F, FLOATS, 0))
+            .mul(scale)
+            .intoArray(room, place + tile);
+        ((FloatVector)
+                v.lanewise(VectorOperators.LSHL, 4)
+                    .lanewise(VectorOperators.ASHR, 12)
+                    .convertShape(VectorOperators.S2F, FLOATS, 0))
+            .mul(scale)
+            .intoArray(room, place + 2 * tile);
+        ((FloatVector)
+                v.lanewise(VectorOperators.ASHR, 12).convertShape(VectorOperators.S2F, FLOATS, 0))
+            .mul(scale)
+            .intoArray(room, place + 3 * tile);
       }
     }
-  }
-
-  /** The highest nibbles as floats. */
-  private static FloatVector narrow(ShortVector v) {
-    return (FloatVector)
-        v.lanewise(VectorOperators.ASHR, 12).convertShape(VectorOperators.S2F, FLOATS, 0);
   }
 }

@@ -25,7 +25,7 @@ final class VectorProduct {
   static final float F16_SCALE = 0x1p112f;
 
   /** From here on a value times {@link #F16_SCALE} is past the largest float. */
-  private static final float F16_LIMIT = 0x1p16f;
+  static final float F16_LIMIT = 0x1p16f;
 
   private VectorProduct() {}
 

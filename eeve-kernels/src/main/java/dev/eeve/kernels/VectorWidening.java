@@ -30,13 +30,11 @@ final class VectorWidening {
   /** Features of a strip: both panels' stay in the first cache. */
   private static final int STRIP = 64;
 
-  /** Floats of one panel's strip. */
-  private static final int SIZE = STRIP * ROWS;
-
   private VectorWidening() {}
 
   /**
-   * Widens lines {@code from … to} of some panels, the blocks one after the other.
+   * Widens lines {@code from … to} of some panels, the blocks one after the other; of the block
+   * types, multiples of 32.
    *
    * @param target overwritten from its start
    */
@@ -48,19 +46,15 @@ final class VectorWidening {
       int to,
       MemorySegment target,
       Scratch scratch) {
-    if (weight.type().isBlocks()) {
-      VectorBlocks.widen(weight, panel, panels, from, to, target, scratch);
-      return;
-    }
-    float[] room = scratch.floats(Scratch.Use.WIDENED, 2 * SIZE);
+    float[] room = scratch.floats(Scratch.Use.WIDENED, 2 * STRIP * ROWS);
     long block = (long) (to - from) * STEP;
     for (int p = 0; p < panels; ) {
       int count = p + 1 < panels && weight.sharesLine(panel + p) ? 2 : 1;
       for (int k = from; k < to; k += STRIP) {
         int width = Math.min(STRIP, to - k);
+        strips(room, 0, weight, panel + p, count, k, width, scratch);
         for (int i = 0; i < count; i++) {
-          strip(room, i * SIZE, weight, panel + p + i, k, width, scratch);
-          copyOut(room, i * SIZE, width, target, (p + i) * block, k - from, to - from);
+          copyOut(room, i * width * ROWS, width, target, (p + i) * block, k - from, to - from);
         }
       }
       p += count;
@@ -75,21 +69,37 @@ final class VectorWidening {
    */
   static void strip(
       float[] room, int at, Weights weight, int panel, int first, int width, Scratch scratch) {
+    strips(room, at, weight, panel, 1, first, width, scratch);
+  }
+
+  /** Strips of a panel, or of both that share its lines, one after the other. */
+  private static void strips(
+      float[] room,
+      int at,
+      Weights weight,
+      int panel,
+      int count,
+      int first,
+      int width,
+      Scratch scratch) {
     if (weight.type().isBlocks()) {
-      VectorBlocks.strip(room, at, weight, panel, first, width, scratch);
+      VectorBlocks.strips(room, at, weight, panel, count, first, width, scratch);
       return;
     }
-    long line = weight.line(panel, first);
-    switch (weight.type()) {
-      case F32 -> widenF32(room, at, width, weight.memory, line);
-      case BF16 -> widenBf16(room, at, width, weight.memory, line);
-      case F16 -> widenF16(room, at, width, weight.memory, line);
-      case Q8_0, Q4_0 -> throw new IllegalStateException("handled above");
+    for (int i = 0; i < count; i++) {
+      int to = at + i * width * ROWS;
+      long line = weight.line(panel + i, first);
+      switch (weight.type()) {
+        case F32 -> widenF32(room, to, width, weight.memory, line);
+        case BF16 -> widenBf16(room, to, width, weight.memory, line);
+        case F16 -> widenF16(room, to, width, weight.memory, line);
+        case Q8_0, Q4_0 -> throw new IllegalStateException("handled above");
+      }
     }
   }
 
   /** A strip's columns to where they stand among all features. */
-  static void copyOut(
+  private static void copyOut(
       float[] room, int at, int width, MemorySegment target, long block, int first, int features) {
     for (int c = 0; c < ROWS; c += COLUMNS) {
       long to = block + 4L * (c * (long) features + (long) first * COLUMNS);

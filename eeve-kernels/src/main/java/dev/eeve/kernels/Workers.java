@@ -14,6 +14,7 @@ public final class Workers implements AutoCloseable {
   final Scratch scratch = new Scratch();
   final LinearForwardJob linearForwardJob = new LinearForwardJob();
   final PackRowsJob packRowsJob = new PackRowsJob();
+  final PackFewRowsJob packFewRowsJob = new PackFewRowsJob();
   final QuantizeRowsJob quantizeRowsJob = new QuantizeRowsJob();
   final LinearInputJob linearInputJob = new LinearInputJob();
   final PackColumnsJob packColumnsJob = new PackColumnsJob();

@@ -92,7 +92,7 @@ class AllocationTest {
       for (int threads : new int[] {1, 2}) {
         try (WorkerPool pool = new WorkerPool(threads);
             Workers workers = pool.workers()) {
-          for (int rows : new int[] {1, 20}) {
+          for (int rows : new int[] {1, 20, 40}) {
             FloatMatrix in = random.matrix(rows, k);
             Linear.Product[] products = {
               new Linear.Product(FloatMatrix.allocate(rows, n), in, weights, bias),

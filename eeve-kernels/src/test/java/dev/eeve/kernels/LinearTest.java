@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("brief")
 class LinearTest {
   private static final int[] SIZES = {1, 2, 15, 16, 17, 31, 33, 80, 100, 161};
-  private static final int[] ROWS = {1, 2, 3, 4, 5, 7, 12, 13, 29};
+  private static final int[] ROWS = {1, 2, 3, 4, 5, 8, 13, 32, 33, 41};
 
   /** The documented order, written out: bias first, one fused multiply-add per feature. */
   private static float[] reference(FloatMatrix in, float[] weight, float[] bias) {
@@ -100,7 +100,7 @@ class LinearTest {
       for (int threads : new int[] {1, 2, 3, 8}) {
         try (WorkerPool pool = new WorkerPool(threads);
             Workers workers = pool.workers(new Blocking(8, 16, 32, 64))) {
-          for (int rows : new int[] {1, 3, 5, 64}) {
+          for (int rows : new int[] {1, 3, 8, 64}) {
             for (int from = 0; from + rows <= 64; from += rows) {
               FloatMatrix out = FloatMatrix.allocate(rows, n);
               Linear.forward(workers, new Linear.Product(out, in.rows(from, rows), weights, bias));
@@ -119,7 +119,7 @@ class LinearTest {
         WorkerPool pool = new WorkerPool(2);
         Workers workers = pool.workers()) {
       RandomData random = new RandomData(3);
-      for (int rows : new int[] {1, 20}) {
+      for (int rows : new int[] {1, 6, 40}) {
         FloatMatrix x = random.matrix(rows, 48);
         FloatMatrix y = random.matrix(rows, 70);
         Linear.Product[] products = new Linear.Product[5];
@@ -157,7 +157,7 @@ class LinearTest {
       Weights weights = RandomData.weights(arena, ElementType.F16, 70, 33, values);
       float[] bias = random.floats(70, ElementType.F32);
       for (float large : new float[] {65535.996f, 65536f, -1e30f, Float.MIN_VALUE}) {
-        for (int rows : new int[] {1, 2, 5, 30}) {
+        for (int rows : new int[] {1, 2, 5, 30, 40}) {
           FloatMatrix in = random.matrix(rows, 33);
           in.data()[in.index(rows - 1)] = large;
           in.data()[in.index(rows - 1) + 32] = large;
@@ -183,7 +183,7 @@ class LinearTest {
         for (int count : new int[] {1, 33, 40}) {
           float[] own = Arrays.copyOfRange(values, first * k, (first + count) * k);
           float[] bias = random.floats(count, ElementType.F32);
-          for (int rows : new int[] {1, 3, 13}) {
+          for (int rows : new int[] {1, 3, 13, 40}) {
             FloatMatrix in = random.matrix(rows, k);
             Canary out = new Canary(rows, count);
             Weights view = weights.rows(first, count);

@@ -1,0 +1,2 @@
+/** A small Korean language model that ships as a resource. */
+package dev.eeve.tinyko;
