@@ -12,7 +12,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Cuts a model's parameters where training starts and ends, and copies what trains to fp32. */
+/**
+ * Cuts a model's parameters where training starts and ends. What trains is copied to fp32; or,
+ * where there are no masters, it stays the model's own rows, if whole groups of rows start with it
+ * and no panel holds frozen rows too, and else is copied as it is.
+ */
 final class RowSplitter {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -20,12 +24,17 @@ final class RowSplitter {
 
   private final Arena arena;
   private final TrainableParameters trainable;
+  private final OptimizerMemory kept;
+  private final GradientMemory gradients;
   private final List<TrainedRows> trained;
 
   /** What trains is added to {@code trained} in the order of the calls. */
-  RowSplitter(Arena arena, TrainableParameters trainable, List<TrainedRows> trained) {
+  RowSplitter(
+      Arena arena, TrainableParameters trainable, OptimizerMemory kept, List<TrainedRows> trained) {
     this.arena = arena;
     this.trainable = trainable;
+    this.kept = kept;
+    this.gradients = new GradientMemory(arena, trainable, kept.optimizerInBwd());
     this.trained = trained;
   }
 
@@ -56,20 +65,45 @@ final class RowSplitter {
     int row = 0;
     for (RowSet.Range range : trainable.rows(name).ranges()) {
       addFrozen(segments, base, row, range.from());
-      Weights master = Weights.allocate(arena, ElementType.F32, range.count(), base.columns());
-      copy(master, base, range.from(), ElementType.F32);
+      Weights master = master(base, range);
       TrainedMatrix rows =
           new TrainedMatrix(
-              name,
-              range.from(),
-              master,
-              Weights.allocate(arena, ElementType.F32, range.count(), base.columns()));
+              name, range.from(), master, gradients.allocate(name, range.count(), base.columns()));
       trained.add(rows);
       segments.add(new RowSegment(range.from(), master, Optional.of(rows)));
       row = range.to();
     }
     addFrozen(segments, base, row, base.rows());
     return segments;
+  }
+
+  private Weights master(Weights base, RowSet.Range range) {
+    if (kept.bf16StochasticRound() && inPlace(range, base.rows())) {
+      return base.rows(range.from(), range.count());
+    }
+    ElementType type = kept.bf16StochasticRound() ? base.type() : ElementType.F32;
+    Weights master = Weights.allocate(arena, type, range.count(), base.columns());
+    copy(master, base, range.from(), type);
+    return master;
+  }
+
+  private static boolean inPlace(RowSet.Range range, int rows) {
+    return range.from() % Weights.GROUP_ROWS == 0
+        && (range.to() % PANEL == 0 || range.to() == rows);
+  }
+
+  /** Bytes of the copies of a parameter's rows that train. */
+  static long byteSize(Parameter parameter, RowSet rows, OptimizerMemory kept) {
+    long bytes = 0;
+    for (RowSet.Range range : rows.ranges()) {
+      if (parameter.isVector()) {
+        bytes += (long) Float.BYTES * range.count();
+      } else if (!kept.bf16StochasticRound() || !inPlace(range, parameter.rows())) {
+        ElementType type = kept.bf16StochasticRound() ? parameter.type() : ElementType.F32;
+        bytes += Weights.byteSize(type, range.count(), parameter.columns());
+      }
+    }
+    return bytes;
   }
 
   /** A view of the model's memory where a panel starts, else a copy. */

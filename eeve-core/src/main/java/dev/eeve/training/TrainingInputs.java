@@ -52,6 +52,7 @@ record TrainingInputs(
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
     Parameters parameters = Parameters.of(config, base.kept(plan));
     TrainableParameters trainable = select(plan, parameters, old, fresh);
+    TrainingModel.requireKept(trainable, plan.config().optimizer().memory());
     int length = plan.config().sequenceLen();
     if (length > config.maxPositionEmbeddings()) {
       length = config.maxPositionEmbeddings();

@@ -106,7 +106,14 @@ public final class BlockMoments {
       Scratch scratch) {
     load(DynamicCode.SIGNED, firstCodes, firstScales, first, firstAt, panel, line, count, scratch);
     load(
-        DynamicCode.UNSIGNED, secondCodes, secondScales, second, secondAt, panel, line, count,
+        DynamicCode.UNSIGNED,
+        secondCodes,
+        secondScales,
+        second,
+        secondAt,
+        panel,
+        line,
+        count,
         scratch);
   }
 
@@ -144,7 +151,14 @@ public final class BlockMoments {
       Scratch scratch) {
     store(DynamicCode.SIGNED, firstCodes, firstScales, first, firstAt, panel, line, count, scratch);
     store(
-        DynamicCode.UNSIGNED, secondCodes, secondScales, second, secondAt, panel, line, count,
+        DynamicCode.UNSIGNED,
+        secondCodes,
+        secondScales,
+        second,
+        secondAt,
+        panel,
+        line,
+        count,
         scratch);
   }
 

@@ -6,11 +6,11 @@ package dev.eeve.kernels;
  * the one below it, so that small numbers keep their size and large ones their precision. Code 0 is
  * 0 and the last code is 1; every other stands for the middle of its bin.
  *
- * <p>Unsigned codes have 2, 4 … 128 bins a decade: half a bin is 0.4 % of 1, 3.5 % of 0.1, and twice
- * as much of each decade below. Signed ones spend a bit on the sign and have half as many. What is
- * more than seven decades below its block's largest counts as 0 if signed, else as the least number:
- * updates by {@code m / √v} of elements whose gradients are that much smaller than a neighbour's get
- * shorter, never longer.
+ * <p>Unsigned codes have 2, 4 … 128 bins a decade: half a bin is 0.4 % of 1, 3.5 % of 0.1, and
+ * twice as much of each decade below. Signed ones spend a bit on the sign and have half as many.
+ * What is more than seven decades below its block's largest counts as 0 if signed, else as the
+ * least number: updates by {@code m / √v} of elements whose gradients are that much smaller than a
+ * neighbour's get shorter, never longer.
  */
 final class DynamicCode {
   private static final int DECADES = 7;

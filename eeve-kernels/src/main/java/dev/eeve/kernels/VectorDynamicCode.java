@@ -61,8 +61,12 @@ final class VectorDynamicCode {
       IntVector c =
           ((IntVector) x.fma(slope, offset).convert(VectorOperators.F2I, 0)).min(code.top);
       if (code.signed) {
-        c = c.or(value.reinterpretAsInts().lanewise(VectorOperators.LSHR, 31).lanewise(
-            VectorOperators.LSHL, 7));
+        c =
+            c.or(
+                value
+                    .reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHR, 31)
+                    .lanewise(VectorOperators.LSHL, 7));
       } else {
         VectorMask<Integer> some = value.compare(VectorOperators.GT, 0f).cast(INTS);
         c = c.max(least).blend(0, some.not());

@@ -65,8 +65,7 @@ public final class Weights {
    * @param columns K, at least 1; whole blocks of the type
    * @return the matrix
    */
-  public static Weights allocate(
-      SegmentAllocator memory, ElementType type, int rows, int columns) {
+  public static Weights allocate(SegmentAllocator memory, ElementType type, int rows, int columns) {
     return new Weights(
         memory.allocate(byteSize(type, rows, columns), ALIGNMENT), type, rows, columns, 0);
   }

@@ -200,8 +200,9 @@ class BlockMomentsTest {
   }
 
   /**
-   * Second moments past the last decade count as its least number, never as 0: elements five decades
-   * below their block's largest gradient hardly move, where 50 updates of 0.01 are a way of 0.5.
+   * Second moments past the last decade count as its least number, never as 0: elements five
+   * decades below their block's largest gradient hardly move, where 50 updates of 0.01 are a way of
+   * 0.5.
    */
   @Test
   void elementsTooSmallForTheirBlockAreUpdatedLessNotMore() {
