@@ -60,10 +60,10 @@ public final class TrainingStepMain {
     ObjectNode json = new ObjectMapper().createObjectNode();
     ElementType type = args.length == 6 ? ElementType.valueOf(args[5]) : ElementType.BF16;
     KeptTypes types = types(config, type);
-    TrainableParameters own = own(args[0], Parameters.of(config, types));
+    TrainableParameters own = own(args[0], Parameters.of(config, types)).inPlace();
     json.put("stage", args[0]).put("layers", config.numHiddenLayers());
     json.put("type", type.name()).put("tokens", tokens).put("threads", threads);
-    run(json, own, types, config, tokens, threads, steps);
+    run(json, own, config, tokens, threads, steps);
     System.out.println(json);
   }
 
@@ -86,7 +86,6 @@ public final class TrainingStepMain {
   private static void run(
       ObjectNode json,
       TrainableParameters own,
-      KeptTypes types,
       PhiConfig config,
       int tokens,
       int threads,
@@ -103,7 +102,7 @@ public final class TrainingStepMain {
     double loss = 0;
     long peak;
     TokenDataset data = sequence(config, tokens);
-    try (PhiModel model = PhiModel.random(config, types, 1, threads);
+    try (PhiModel model = PhiModel.random(config, own.parameters().types(), 1, threads);
         Trainer trainer = Trainer.of(model, own, data, settings, RowSet.none(), threads)) {
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Cuts a model's parameters where training starts and ends, and copies what trains to fp32. */
+/** Cuts a model's parameters where training starts and ends; masters of what trains are fp32. */
 final class RowSplitter {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -56,8 +56,7 @@ final class RowSplitter {
     int row = 0;
     for (RowSet.Range range : trainable.rows(name).ranges()) {
       addFrozen(segments, base, row, range.from());
-      Weights master = Weights.allocate(arena, ElementType.F32, range.count(), base.columns());
-      copy(master, base, range.from(), ElementType.F32);
+      Weights master = trainable.trainsInPlace(name) ? base : copy(base, range);
       TrainedMatrix rows =
           new TrainedMatrix(
               name,
@@ -85,6 +84,12 @@ final class RowSplitter {
       copy(rows, base, from, base.type());
     }
     segments.add(new RowSegment(from, rows, Optional.empty()));
+  }
+
+  private Weights copy(Weights base, RowSet.Range range) {
+    Weights master = Weights.allocate(arena, ElementType.F32, range.count(), base.columns());
+    copy(master, base, range.from(), ElementType.F32);
+    return master;
   }
 
   private static void copy(Weights target, Weights base, int from, ElementType type) {

@@ -92,9 +92,10 @@ public final class TrainingMemory {
       int threads) {
     List<MemoryPlan.Item> items =
         new ArrayList<>(MemoryPlan.forWeights(config, trainable.parameters().types()).items());
-    long trained = TrainingModel.byteSize(trainable.parameters(), trainable) / 2;
+    long masters = TrainingModel.masterBytes(trainable);
+    long trained = TrainingModel.gradientBytes(trainable);
     long adapters = TrainingModel.adapterBytes(trainable);
-    items.add(new MemoryPlan.Item("masters", trained, true));
+    items.add(new MemoryPlan.Item("masters", masters, true));
     items.add(new MemoryPlan.Item("adapters", adapters, true));
     items.add(new MemoryPlan.Item("gradients", trained + adapters, true));
     items.add(new MemoryPlan.Item("moments", 2 * (trained + adapters), true));

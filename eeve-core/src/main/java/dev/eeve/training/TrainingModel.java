@@ -20,9 +20,10 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A model in training: rows that train are fp32 copies with a gradient beside each, all others are
- * read from the model, which never changes. A frozen row has no copy, no gradient and no way to be
- * written.
+ * A model in training: rows that train are fp32 masters with a gradient beside each, all others are
+ * read from the model, where they never change. Masters are copies, or the model's own memory where
+ * a selection trains {@linkplain TrainableParameters#inPlace in place}. A frozen row has no copy,
+ * no gradient and no way to be written.
  */
 public final class TrainingModel implements AutoCloseable {
   private final PhiModel base;
@@ -113,22 +114,31 @@ public final class TrainingModel implements AutoCloseable {
   }
 
   /**
-   * Bytes of fp32 copies and their gradients.
+   * Bytes of the masters that {@link #of} takes, which are none where the model's memory serves.
    *
-   * @param parameters of the model
    * @param trainable what trains
-   * @return what {@link #of} takes off-heap, but for frozen rows behind trained ones
+   * @return off-heap, but for vectors; without frozen rows behind trained ones
    */
-  public static long byteSize(Parameters parameters, TrainableParameters trainable) {
+  static long masterBytes(TrainableParameters trainable) {
+    return trainable.trained().keySet().stream()
+        .filter(name -> !trainable.trainsInPlace(name))
+        .mapToLong(name -> byteSize(trainable, name))
+        .sum();
+  }
+
+  /** Bytes of the gradients that {@link #of} takes; each moment takes as much. */
+  static long gradientBytes(TrainableParameters trainable) {
+    return trainable.trained().keySet().stream().mapToLong(name -> byteSize(trainable, name)).sum();
+  }
+
+  private static long byteSize(TrainableParameters trainable, String name) {
+    Parameter parameter = trainable.parameters().get(name);
     long bytes = 0;
-    for (String name : trainable.trained().keySet()) {
-      Parameter parameter = parameters.get(name);
-      for (RowSet.Range range : trainable.rows(name).ranges()) {
-        bytes +=
-            parameter.isVector()
-                ? 2L * Float.BYTES * range.count()
-                : 2 * Weights.byteSize(ElementType.F32, range.count(), parameter.columns());
-      }
+    for (RowSet.Range range : trainable.rows(name).ranges()) {
+      bytes +=
+          parameter.isVector()
+              ? (long) Float.BYTES * range.count()
+              : Weights.byteSize(ElementType.F32, range.count(), parameter.columns());
     }
     return bytes;
   }
@@ -178,7 +188,7 @@ public final class TrainingModel implements AutoCloseable {
   /**
    * The model that frozen rows are read from.
    *
-   * @return unchanged by training
+   * @return its frozen rows are unchanged by training
    */
   public PhiModel base() {
     return base;
