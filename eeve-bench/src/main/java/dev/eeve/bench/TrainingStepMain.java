@@ -69,11 +69,16 @@ public final class TrainingStepMain {
     ObjectNode json = new ObjectMapper().createObjectNode();
     ElementType type = args.length == 6 ? ElementType.valueOf(args[5]) : ElementType.BF16;
     KeptTypes types = types(config, type);
-    TrainableParameters own = own(args[0], Parameters.of(config, types));
     json.put("stage", args[0]).put("layers", config.numHiddenLayers());
     json.put("type", type.name()).put("tokens", tokens).put("threads", threads);
     boolean least = args[0].equals(FULL);
-    run(json, own, types, config, settings(own, least, tokens, steps), threads);
+    TrainableParameters own = own(args[0], Parameters.of(config, types));
+    run(
+        json,
+        least ? own : own.inPlace(),
+        config,
+        settings(own, least, tokens, steps),
+        threads);
     System.out.println(json);
   }
 
@@ -111,7 +116,6 @@ public final class TrainingStepMain {
   private static void run(
       ObjectNode json,
       TrainableParameters own,
-      KeptTypes types,
       PhiConfig config,
       TrainingConfig settings,
       int threads)
@@ -122,7 +126,7 @@ public final class TrainingStepMain {
     double loss = 0;
     long peak;
     TokenDataset data = sequence(config, tokens);
-    try (PhiModel model = PhiModel.random(config, types, 1, threads);
+    try (PhiModel model = PhiModel.random(config, own.parameters().types(), 1, threads);
         Trainer trainer = Trainer.of(model, own, data, settings, RowSet.none(), threads)) {
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();

@@ -13,9 +13,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Cuts a model's parameters where training starts and ends. What trains is copied to fp32; or,
- * where there are no masters, it stays the model's own rows, if whole groups of rows start with it
- * and no panel holds frozen rows too, and else is copied as it is.
+ * Cuts a model's parameters where training starts and ends. Masters of what trains are fp32: copies,
+ * or the model's own memory where the selection trains in place. Where there are no masters it stays
+ * the model's own rows too, if whole groups of rows start with it and no panel holds frozen rows
+ * beside it, and else is copied as it is.
  */
 final class RowSplitter {
   private static final ValueLayout.OfFloat FLOAT =
@@ -65,7 +66,7 @@ final class RowSplitter {
     int row = 0;
     for (RowSet.Range range : trainable.rows(name).ranges()) {
       addFrozen(segments, base, row, range.from());
-      Weights master = master(base, range);
+      Weights master = master(name, base, range);
       TrainedMatrix rows =
           new TrainedMatrix(
               name, range.from(), master, gradients.allocate(name, range.count(), base.columns()));
@@ -77,9 +78,9 @@ final class RowSplitter {
     return segments;
   }
 
-  private Weights master(Weights base, RowSet.Range range) {
-    if (kept.bf16StochasticRound() && inPlace(range, base.rows())) {
-      return base.rows(range.from(), range.count());
+  private Weights master(String name, Weights base, RowSet.Range range) {
+    if (inPlace(trainable, kept, name, range)) {
+      return range.count() == base.rows() ? base : base.rows(range.from(), range.count());
     }
     ElementType type = kept.bf16StochasticRound() ? base.type() : ElementType.F32;
     Weights master = Weights.allocate(arena, type, range.count(), base.columns());
@@ -87,18 +88,24 @@ final class RowSplitter {
     return master;
   }
 
-  private static boolean inPlace(RowSet.Range range, int rows) {
+  private static boolean inPlace(
+      TrainableParameters trainable, OptimizerMemory kept, String name, RowSet.Range range) {
+    if (!kept.bf16StochasticRound()) {
+      return trainable.trainsInPlace(name);
+    }
+    int rows = trainable.parameters().get(name).rows();
     return range.from() % Weights.GROUP_ROWS == 0
         && (range.to() % PANEL == 0 || range.to() == rows);
   }
 
   /** Bytes of the copies of a parameter's rows that train. */
-  static long byteSize(Parameter parameter, RowSet rows, OptimizerMemory kept) {
+  static long byteSize(TrainableParameters trainable, OptimizerMemory kept, String name) {
+    Parameter parameter = trainable.parameters().get(name);
     long bytes = 0;
-    for (RowSet.Range range : rows.ranges()) {
+    for (RowSet.Range range : trainable.rows(name).ranges()) {
       if (parameter.isVector()) {
         bytes += (long) Float.BYTES * range.count();
-      } else if (!kept.bf16StochasticRound() || !inPlace(range, parameter.rows())) {
+      } else if (!inPlace(trainable, kept, name, range)) {
         ElementType type = kept.bf16StochasticRound() ? parameter.type() : ElementType.F32;
         bytes += Weights.byteSize(type, range.count(), parameter.columns());
       }

@@ -38,10 +38,10 @@ final class TrainedModelFolder {
    */
   record Options(
       Map<String, ElementType> types, Rounding rounding, long seed, Map<String, byte[]> files) {
-    /** Everything in the model's own type, config.json beside it. */
-    static Options of(PhiModel model) {
+    /** Everything in one type, config.json beside it. */
+    static Options of(PhiModel model, ElementType type) {
       Map<String, ElementType> types = new LinkedHashMap<>();
-      Parameters.of(model).names().forEach(name -> types.put(name, model.type()));
+      Parameters.of(model).names().forEach(name -> types.put(name, type));
       return new Options(
           types, Rounding.NEAREST, 0, Map.of("config.json", model.config().toJson()));
     }

@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.kernels.Blocking;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
 import dev.eeve.model.PhiModel;
@@ -12,11 +13,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Trains a selection of a model's rows, update by update. The model itself is never changed: the
- * trained rows are fp32 masters that the forward pass reads, and are rounded once, when they are
- * saved. Only with {@link OptimizerMemory#bf16StochasticRound} the model's own rows are updated:
- * nobody else may use it meanwhile. The same data, settings and seed give the same bits at any
- * number of threads. Belongs to one thread.
+ * Trains a selection of a model's rows, update by update. The trained rows are fp32 masters that the
+ * forward pass reads, and are rounded once, when they are saved. The model itself is never changed,
+ * unless the selection trains {@linkplain TrainableParameters#inPlace in place}, or there are no
+ * masters by {@link OptimizerMemory#bf16StochasticRound}: then nobody else may use it. The same
+ * data, settings and seed give the same bits at any number of threads. Belongs to one thread.
  *
  * {@snippet :
  * try (Trainer trainer = Trainer.of(model, own, data, config)) {
@@ -72,7 +73,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Prepares training on all processors.
    *
-   * @param model stays as it is; close it after this
+   * @param model frozen rows are read from it; close it after this
    * @param trainable the rows that train
    * @param data what they train on
    * @param config how
@@ -87,7 +88,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Prepares training.
    *
-   * @param model stays as it is; close it after this
+   * @param model frozen rows are read from it; close it after this
    * @param trainable the rows that train
    * @param data what they train on
    * @param config how
@@ -316,7 +317,8 @@ public final class Trainer implements AutoCloseable {
     if (model.trainable().adapter().isPresent()) {
       throw new IllegalStateException("an adapter trains, the model does not; use saveAdapter");
     }
-    TrainedModelFolder.write(folder, model, TrainedModelFolder.Options.of(model.base()));
+    ElementType type = model.trainable().outside().main(model.base().config());
+    TrainedModelFolder.write(folder, model, TrainedModelFolder.Options.of(model.base(), type));
   }
 
   /**

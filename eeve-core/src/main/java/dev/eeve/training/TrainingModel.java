@@ -20,9 +20,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A model in training: rows that train are fp32 copies with a gradient beside each, all others are
- * read from the model. A frozen row has no copy, no gradient and no way to be written. The model
- * never changes, but for rows that train by {@code bf16_stochastic_round}.
+ * A model in training: rows that train are fp32 masters with a gradient beside each, all others are
+ * read from the model, where they never change. Masters are copies, or the model's own memory where
+ * a selection trains {@linkplain TrainableParameters#inPlace in place} or rows are rounded by chance
+ * ({@link OptimizerMemory#bf16StochasticRound}). A frozen row has no copy, no gradient and no way to
+ * be written.
  */
 public final class TrainingModel implements AutoCloseable {
   private final PhiModel base;
@@ -140,11 +142,8 @@ public final class TrainingModel implements AutoCloseable {
 
   /** Bytes of the copies of rows that train. */
   static long masterBytes(TrainableParameters trainable, OptimizerMemory kept) {
-    return trainable.trained().entrySet().stream()
-        .mapToLong(
-            entry ->
-                RowSplitter.byteSize(
-                    trainable.parameters().get(entry.getKey()), entry.getValue(), kept))
+    return trainable.trained().keySet().stream()
+        .mapToLong(name -> RowSplitter.byteSize(trainable, kept, name))
         .sum();
   }
 
@@ -205,7 +204,7 @@ public final class TrainingModel implements AutoCloseable {
   /**
    * The model that frozen rows are read from.
    *
-   * @return unchanged by training
+   * @return its frozen rows are unchanged by training
    */
   public PhiModel base() {
     return base;
