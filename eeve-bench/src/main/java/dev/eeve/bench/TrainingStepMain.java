@@ -73,12 +73,7 @@ public final class TrainingStepMain {
     json.put("type", type.name()).put("tokens", tokens).put("threads", threads);
     boolean least = args[0].equals(FULL);
     TrainableParameters own = own(args[0], Parameters.of(config, types));
-    run(
-        json,
-        least ? own : own.inPlace(),
-        config,
-        settings(own, least, tokens, steps),
-        threads);
+    run(json, least ? own : own.inPlace(), config, settings(own, least, tokens, steps), threads);
     System.out.println(json);
   }
 

@@ -13,10 +13,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Cuts a model's parameters where training starts and ends. Masters of what trains are fp32: copies,
- * or the model's own memory where the selection trains in place. Where there are no masters it stays
- * the model's own rows too, if whole groups of rows start with it and no panel holds frozen rows
- * beside it, and else is copied as it is.
+ * Cuts a model's parameters where training starts and ends. Masters of what trains are fp32:
+ * copies, or the model's own memory where the selection trains in place. Where there are no masters
+ * it stays the model's own rows too, if whole groups of rows start with it and no panel holds
+ * frozen rows beside it, and else is copied as it is.
  */
 final class RowSplitter {
   private static final ValueLayout.OfFloat FLOAT =

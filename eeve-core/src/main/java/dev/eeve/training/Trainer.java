@@ -13,11 +13,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Trains a selection of a model's rows, update by update. The trained rows are fp32 masters that the
- * forward pass reads, and are rounded once, when they are saved. The model itself is never changed,
- * unless the selection trains {@linkplain TrainableParameters#inPlace in place}, or there are no
- * masters by {@link OptimizerMemory#bf16StochasticRound}: then nobody else may use it. The same
- * data, settings and seed give the same bits at any number of threads. Belongs to one thread.
+ * Trains a selection of a model's rows, update by update. The trained rows are fp32 masters that
+ * the forward pass reads, and are rounded once, when they are saved. The model itself is never
+ * changed, unless the selection trains {@linkplain TrainableParameters#inPlace in place}, or there
+ * are no masters by {@link OptimizerMemory#bf16StochasticRound}: then nobody else may use it. The
+ * same data, settings and seed give the same bits at any number of threads. Belongs to one thread.
  *
  * {@snippet :
  * try (Trainer trainer = Trainer.of(model, own, data, config)) {

@@ -22,9 +22,9 @@ import java.util.Set;
 /**
  * A model in training: rows that train are fp32 masters with a gradient beside each, all others are
  * read from the model, where they never change. Masters are copies, or the model's own memory where
- * a selection trains {@linkplain TrainableParameters#inPlace in place} or rows are rounded by chance
- * ({@link OptimizerMemory#bf16StochasticRound}). A frozen row has no copy, no gradient and no way to
- * be written.
+ * a selection trains {@linkplain TrainableParameters#inPlace in place} or rows are rounded by
+ * chance ({@link OptimizerMemory#bf16StochasticRound}). A frozen row has no copy, no gradient and
+ * no way to be written.
  */
 public final class TrainingModel implements AutoCloseable {
   private final PhiModel base;
