@@ -52,7 +52,10 @@ record TrainingInputs(
     }
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
     Parameters parameters = Parameters.of(config, base.kept(plan));
-    TrainableParameters trainable = select(plan, parameters, old, fresh).inPlace();
+    TrainableParameters selected = select(plan, parameters, old, fresh);
+    OptimizerMemory kept = plan.config().optimizer().memory();
+    TrainingModel.requireKept(selected, kept);
+    TrainableParameters trainable = kept.bf16StochasticRound() ? selected : selected.inPlace();
     int length = plan.config().sequenceLen();
     if (length > config.maxPositionEmbeddings()) {
       length = config.maxPositionEmbeddings();

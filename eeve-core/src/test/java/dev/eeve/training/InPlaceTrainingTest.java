@@ -98,9 +98,9 @@ class InPlaceTrainingTest {
                           : 0)
               .sum();
       long bias = (long) Float.BYTES * CONFIG.vocabSize();
-      assertEquals(masters + bias, TrainingModel.masterBytes(own));
+      assertEquals(masters + bias, TrainingModel.masterBytes(own, OptimizerMemory.EXACT));
       assertTrue(
-          TrainingModel.gradientBytes(own)
+          GradientMemory.byteSize(own, false)
               >= Weights.byteSize(ElementType.F32, CONFIG.vocabSize(), CONFIG.hiddenSize()));
     }
   }

@@ -32,6 +32,7 @@ public final class Workers implements AutoCloseable {
   final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();
   final AttentionBackwardJob attentionBackwardJob = new AttentionBackwardJob();
   final AdamW.StepJob adamWJob = new AdamW.StepJob();
+  final BlockStepJob blockStepJob = new BlockStepJob();
   final GradientNorm.SumJob gradientNormJob = new GradientNorm.SumJob();
 
   /** The job whose units other threads may claim. */
