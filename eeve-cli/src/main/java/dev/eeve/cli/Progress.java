@@ -96,7 +96,8 @@ final class Progress implements AutoCloseable {
         "] %d/%d, %s".formatted(state.getCurrent(), state.getMax(), state.getExtraMessage());
     int columns = Math.max(MIN_BAR, width - state.getTaskName().length() - 2 - words.length());
     int done = (int) (columns * state.getNormalizedProgress());
-    String line = state.getTaskName() + " [" + "=".repeat(done) + " ".repeat(columns - done) + words;
+    String line =
+        state.getTaskName() + " [" + "=".repeat(done) + " ".repeat(columns - done) + words;
     return line.substring(0, Math.min(width, line.length()));
   }
 

@@ -275,9 +275,7 @@ public final class CausalAttention {
 
   /** The order of a maximum does not matter. */
   static float largest(float[] scores, int count, float[] lanes) {
-    return Simd.VECTOR
-        ? VectorElementwise.max(scores, 0, count, lanes)
-        : max(scores, 0, count);
+    return Simd.VECTOR ? VectorElementwise.max(scores, 0, count, lanes) : max(scores, 0, count);
   }
 
   static float max(float[] scores, int at, int count) {

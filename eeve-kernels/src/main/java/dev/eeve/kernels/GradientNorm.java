@@ -114,7 +114,7 @@ public final class GradientNorm {
     void run(int unit, Scratch scratch) {
       long from = (long) unit * CHUNK * Float.BYTES;
       int count = (int) (Math.min(CHUNK * 4L, gradient.byteSize() - from) / Float.BYTES);
-      if (Simd.VECTOR && count % PARTIAL_SUMS == 0) {
+      if (Simd.VECTOR && count % (2 * PARTIAL_SUMS) == 0) {
         double[] partial = scratch.doubles(PARTIAL_SUMS);
         VectorGradientNorm.sums(partial, gradient, from, count);
         sums[unit] = total(partial);
