@@ -43,7 +43,7 @@ class ProgressTest {
     String drawn = bytes.toString(StandardCharsets.UTF_8);
     assertTrue(drawn.startsWith("before\n"), drawn);
     assertTrue(drawn.contains("\r\u001b[Kstep 200\n"), drawn);
-    String bar = "stage 3 [============    ] 300/400, loss 6.512, 33 tokens/s, 1:00:05 left";
+    String bar = "stage 3 [================      ] 300/400, loss 6.512, 33 tokens/s, 1:00:05 left";
     assertTrue(drawn.contains(bar), drawn);
     assertTrue(drawn.endsWith("\r\u001b[K"), drawn);
     assertTrue(drawn.lines().allMatch(line -> line.length() < 400), drawn);
