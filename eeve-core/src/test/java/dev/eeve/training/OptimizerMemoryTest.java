@@ -204,8 +204,7 @@ class OptimizerMemoryTest {
 
   @Test
   void anAdapterTrainsWithEightBitMomentsToo() {
-    OptimizerMemory memory =
-        new OptimizerMemory(true, false, false, GradNormFrom.PREVIOUS_STEP);
+    OptimizerMemory memory = new OptimizerMemory(true, false, false, GradNormFrom.PREVIOUS_STEP);
     LoraConfig lora = new LoraConfig(4, 8, 0, false, LoraConfig.ALL_LINEAR, List.of());
     double[] losses = new double[2];
     for (int i = 0; i < 2; i++) {

@@ -26,10 +26,7 @@ final class VectorStochasticRounding {
       int to = line * Weights.PANEL_ROWS;
       for (int j = 0; j < HALF; j += LANES) {
         IntVector pairs = IntVector.fromArray(INTS, ints, at + line * stride + j);
-        pairs
-            .lanewise(VectorOperators.LSHL, 16)
-            .reinterpretAsFloats()
-            .intoArray(values, to + j);
+        pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(values, to + j);
         pairs.and(0xFFFF0000).reinterpretAsFloats().intoArray(values, to + HALF + j);
       }
     }
