@@ -129,20 +129,12 @@ public final class BlockMoments {
       Scratch scratch) {
     byte[] room = scratch.bytes(count);
     MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, element(panel, line), room, 0, count);
-    int[] ints = scratch.codes(BLOCK);
     float[] numbers = code.numbers;
     for (int b = 0; b < count; b += BLOCK) {
       float scale = scales.get(FLOAT, scale(panel, line) + b / BLOCK * Float.BYTES);
-      int size = Math.min(BLOCK, count - b);
-      if (Simd.VECTOR) {
-        for (int i = 0; i < size; i++) {
-          ints[i] = room[b + i] & 0xFF;
-        }
-        VectorDynamicCode.decode(code, values, at + b, ints, size, scale);
-      } else {
-        for (int i = 0; i < size; i++) {
-          values[at + b + i] = numbers[room[b + i] & 0xFF] * scale;
-        }
+      int end = Math.min(count, b + BLOCK);
+      for (int i = b; i < end; i++) {
+        values[at + i] = numbers[room[i] & 0xFF] * scale;
       }
     }
   }

@@ -21,14 +21,8 @@ final class DynamicCode {
   /** For second moments: what is not 0 never becomes 0. */
   static final DynamicCode UNSIGNED = new DynamicCode(2, false);
 
-  /** The number of each code: in decade i {@code code · steps[i] + bases[i]}. */
+  /** The number of each code. */
   final float[] numbers = new float[256];
-
-  final float[] steps = new float[DECADES];
-  final float[] bases = new float[DECADES];
-
-  /** The first code of each decade. */
-  final int[] firsts = new int[DECADES];
 
   /** Where decade i begins; the first one's numbers are smaller than any. */
   final float[] starts = new float[DECADES];
@@ -50,11 +44,8 @@ final class DynamicCode {
     for (int i = 0; i < DECADES; i++) {
       int bins = lowest << i;
       double end = StrictMath.pow(10, i - (DECADES - 1));
-      firsts[i] = first;
-      steps[i] = (float) (0.9 * end / bins);
-      bases[i] = (float) (end * (0.1 + 0.9 * (0.5 - first) / bins));
-      for (int code = first; code < first + bins; code++) {
-        numbers[code] = Math.fma((float) code, steps[i], bases[i]);
+      for (int bin = 0; bin < bins; bin++) {
+        numbers[first + bin] = (float) (end * (0.1 + 0.9 * (bin + 0.5) / bins));
       }
       starts[i] = i == 0 ? 0 : (float) (end / 10);
       slopes[i] = (float) (bins / (0.9 * end));

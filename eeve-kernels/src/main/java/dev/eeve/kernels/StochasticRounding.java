@@ -22,10 +22,6 @@ final class StochasticRounding {
 
   /** fp32 values of a panel's lines from their ints, which stand {@code stride} apart. */
   static void widen(float[] values, int[] ints, int at, int stride, int lines) {
-    if (Simd.VECTOR) {
-      VectorStochasticRounding.widen(values, ints, at, stride, lines);
-      return;
-    }
     for (int line = 0; line < lines; line++) {
       int to = line * Weights.PANEL_ROWS;
       int from = at + line * stride;

@@ -28,43 +28,6 @@ final class VectorDynamicCode {
     return max;
   }
 
-  /** The numbers of codes times a scale, as many as a multiple of 16. */
-  static void decode(
-      DynamicCode code, float[] values, int at, int[] codes, int count, float scale) {
-    float[] steps = code.steps;
-    float[] bases = code.bases;
-    int[] firsts = code.firsts;
-    for (int i = 0; i < count; i += LANES) {
-      IntVector all = IntVector.fromArray(INTS, codes, i);
-      IntVector c = all.and(code.top);
-      FloatVector step = FloatVector.broadcast(FLOATS, steps[0]);
-      FloatVector base = FloatVector.broadcast(FLOATS, bases[0]);
-      VectorMask<Float> past = c.compare(VectorOperators.GE, firsts[1]).cast(FLOATS);
-      step = step.blend(steps[1], past);
-      base = base.blend(bases[1], past);
-      past = c.compare(VectorOperators.GE, firsts[2]).cast(FLOATS);
-      step = step.blend(steps[2], past);
-      base = base.blend(bases[2], past);
-      past = c.compare(VectorOperators.GE, firsts[3]).cast(FLOATS);
-      step = step.blend(steps[3], past);
-      base = base.blend(bases[3], past);
-      past = c.compare(VectorOperators.GE, firsts[4]).cast(FLOATS);
-      step = step.blend(steps[4], past);
-      base = base.blend(bases[4], past);
-      past = c.compare(VectorOperators.GE, firsts[5]).cast(FLOATS);
-      step = step.blend(steps[5], past);
-      base = base.blend(bases[5], past);
-      past = c.compare(VectorOperators.GE, firsts[6]).cast(FLOATS);
-      step = step.blend(steps[6], past);
-      base = base.blend(bases[6], past);
-      FloatVector x = ((FloatVector) c.convert(VectorOperators.I2F, 0)).fma(step, base);
-      x = x.blend(0f, c.compare(VectorOperators.EQ, 0).cast(FLOATS));
-      x = x.blend(1f, c.compare(VectorOperators.EQ, code.top).cast(FLOATS));
-      IntVector sign = all.sub(c).lanewise(VectorOperators.LSHL, 24);
-      x.reinterpretAsInts().or(sign).reinterpretAsFloats().mul(scale).intoArray(values, at + i);
-    }
-  }
-
   /** Codes of a number of values that is a multiple of 16. */
   static void encode(
       DynamicCode code, int[] codes, float[] values, int at, int count, float inverse) {

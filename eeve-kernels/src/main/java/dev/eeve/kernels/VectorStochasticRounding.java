@@ -21,17 +21,6 @@ final class VectorStochasticRounding {
 
   private VectorStochasticRounding() {}
 
-  static void widen(float[] values, int[] ints, int at, int stride, int lines) {
-    for (int line = 0; line < lines; line++) {
-      int to = line * Weights.PANEL_ROWS;
-      for (int j = 0; j < HALF; j += LANES) {
-        IntVector pairs = IntVector.fromArray(INTS, ints, at + line * stride + j);
-        pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(values, to + j);
-        pairs.and(0xFFFF0000).reinterpretAsFloats().intoArray(values, to + HALF + j);
-      }
-    }
-  }
-
   static boolean narrow(
       int[] ints, int at, int stride, float[] values, int lines, int seed, int place) {
     IntVector steps = IntVector.fromArray(INTS, STEPS, 0);

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -72,12 +71,6 @@ class BlockMomentsTest {
       for (int i = 0; i < 256; i++) {
         assertEquals(code.encode(values[i], 1 / largest), codes[i], "of " + values[i]);
       }
-      int[] all = IntStream.range(0, 256).toArray();
-      float[] numbers = new float[256];
-      VectorDynamicCode.decode(code, numbers, 0, all, 256, 0.3f);
-      for (int c = 0; c < 256; c++) {
-        assertEquals(code.numbers[c] * 0.3f, numbers[c], "code " + c); // -0 is not 0 here
-      }
     }
   }
 
@@ -129,7 +122,7 @@ class BlockMomentsTest {
         updated(type, shape[0], shape[1], 2).forEach(crc::update);
       }
     }
-    assertEquals(1435589515L, crc.getValue());
+    assertEquals(1743043443L, crc.getValue());
   }
 
   /** How two ways from one start differ. */
