@@ -232,7 +232,7 @@ public final class CausalAttention {
       } else {
         scores(scores, query, cache, keyHead, from, count);
       }
-      float newMax = Math.max(max, max(scores, 0, count));
+      float newMax = Math.max(max, largest(scores, count, sums));
       float shrink = Exponential.exp(max - newMax);
       max = newMax;
       sum = Math.fma(sum, shrink, exponentials(scores, 0, count, max, sums));
@@ -273,6 +273,11 @@ public final class CausalAttention {
     }
   }
 
+  /** The order of a maximum does not matter. */
+  static float largest(float[] scores, int count, float[] lanes) {
+    return Simd.VECTOR ? VectorElementwise.max(scores, 0, count, lanes) : max(scores, 0, count);
+  }
+
   static float max(float[] scores, int at, int count) {
     float max = Float.NEGATIVE_INFINITY;
     for (int i = 0; i < count; i++) {
@@ -287,8 +292,11 @@ public final class CausalAttention {
     for (int i = done; i < count; i++) {
       scores[at + i] = Exponential.exp(scores[at + i] - max);
     }
-    Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
-    LayerNorm.addScalar(sums, scores, at, 0, count);
+    done = Simd.VECTOR ? VectorLayerNorm.sums(sums, scores, at, count) : 0;
+    if (done == 0) {
+      Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
+    }
+    LayerNorm.addScalar(sums, scores, at, done, count);
     return LayerNorm.total(sums);
   }
 

@@ -245,7 +245,7 @@ final class VectorAttention {
         for (int c = 0; c < seen; c += STRIDE) {
           System.arraycopy(scores, index(r, c), line, c, Math.min(STRIDE, seen - c));
         }
-        float max = Math.max(running[r], CausalAttention.max(line, 0, seen));
+        float max = Math.max(running[r], CausalAttention.largest(line, seen, sums));
         float shrink = Exponential.exp(running[r] - max);
         running[r] = max;
         float sum = CausalAttention.exponentials(line, 0, seen, max, sums);
