@@ -1,7 +1,7 @@
 package dev.eeve.kernels;
 
 /**
- * Products of the block types for few input rows: one unit is a group of 64 weight rows.
+ * Products of the block types for few input rows: one unit is a group of 64 weight rows, or a few.
  *
  * <p>Q8_0 follows the order of {@link ScalarProduct}. Q4_0 meets inputs of 8 bits ({@link
  * QuantizeRowsJob}): an output starts at its bias and takes, for each block in order, {@code fma(Σ
@@ -11,6 +11,9 @@ final class BlockProduct {
   /** Blocks whose sums, and lines where several rows meet them, stay in the nearer caches. */
   private static final int STRIP = 320;
 
+  /** Blocks from which on a unit is a single group: shorter loops are over before they are fast. */
+  private static final int UNIT = 160;
+
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int GROUP = Weights.GROUP_ROWS;
   private static final int BLOCK = BlockLayout.COLUMNS;
@@ -19,11 +22,21 @@ final class BlockProduct {
 
   /** Units of a product. */
   static int units(Weights weight) {
+    return (groups(weight) + unitGroups(weight) - 1) / unitGroups(weight);
+  }
+
+  private static int groups(Weights weight) {
     return ((weight.startsInsideGroup() ? 1 : 0) + weight.panels() + 1) / 2;
   }
 
+  /** Groups that one loop goes through; single rows of Q8_0 have other sums for each. */
+  private static int unitGroups(Weights weight) {
+    int blocks = weight.columns() / BLOCK;
+    return Simd.VECTOR && weight.type() == ElementType.Q4_0 ? Math.max(1, UNIT / blocks) : 1;
+  }
+
   /**
-   * Computes a group's outputs.
+   * Computes the outputs of some groups.
    *
    * @param quantized the inputs of Q4_0 weights, in tiles of one row
    * @param slot which of them
@@ -33,27 +46,30 @@ final class BlockProduct {
     Weights weight = product.weight();
     FloatMatrix in = product.in();
     int missing = weight.startsInsideGroup() ? ROWS : 0; // rows of the group before the first
-    int first = unit * GROUP - missing;
-    int from = Math.max(0, first);
-    int count = Math.min(first + GROUP, weight.rows()) - from;
-    float[] sums = scratch.floats(Scratch.Use.PRODUCT, in.rows() * GROUP);
+    int firstGroup = unit * unitGroups(weight);
+    int groups = Math.min(unitGroups(weight), groups(weight) - firstGroup);
+    int first = firstGroup * GROUP - missing;
+    int end = Math.min(first + groups * GROUP, weight.rows());
+    int width = groups * GROUP;
+    float[] sums = scratch.floats(Scratch.Use.PRODUCT, in.rows() * width);
     for (int r = 0; r < in.rows(); r++) {
-      for (int j = 0; j < GROUP; j++) {
+      for (int j = 0; j < width; j++) {
         int n = first + j;
-        sums[r * GROUP + j] = n >= from && n < from + count ? product.bias()[n] : 0f;
+        sums[r * width + j] = n >= 0 && n < end ? product.bias()[n] : 0f;
       }
     }
+    int from = Math.max(0, first);
     int panel = from / ROWS;
     if (weight.type() == ElementType.Q8_0) {
       addBytes(sums, in, weight, panel, scratch);
     } else if (Simd.VECTOR) {
-      addNibbles(sums, in, weight, panel, quantized, slot, scratch);
+      addNibbles(sums, in, weight, panel, groups, quantized, slot, scratch);
     } else {
       addScalarNibbles(sums, in, weight, panel, quantized, slot, scratch);
     }
     for (int r = 0; r < in.rows(); r++) {
       int to = product.out().index(r) + from;
-      System.arraycopy(sums, r * GROUP + from - first, product.out().data(), to, count);
+      System.arraycopy(sums, r * width + from - first, product.out().data(), to, end - from);
     }
   }
 
@@ -82,31 +98,41 @@ final class BlockProduct {
       FloatMatrix in,
       Weights weight,
       int panel,
+      int groups,
       QuantizeRowsJob quantized,
       int slot,
       Scratch scratch) {
     int all = in.columns() / BLOCK;
-    int strip = Math.min(all, STRIP);
-    short[] room = scratch.shorts(Scratch.Use.SUMS, (strip + 1) * VectorNibbles.ROWS);
+    int strip = Math.min(all, STRIP); // all of them, where there are several groups
+    int rows = VectorNibbles.ROWS;
+    short[] room = scratch.shorts(Scratch.Use.SUMS, (groups * strip + 1) * rows);
     for (int b = 0; b < all; b += strip) {
       int blocks = Math.min(strip, all - b);
-      long at = weight.scales(panel, b * BLOCK);
       for (int r = 0; r < in.rows(); r++) {
         int place = quantized.scale(slot, r, b, all);
-        for (int j = 0; j < GROUP; j += VectorNibbles.ROWS) {
-          long scales = at + 2L * j;
+        for (int j = 0; j < GROUP; j += rows) {
+          long at = weight.scales(panel, b * BLOCK) + 2L * j;
           VectorNibbles.sumBlocks(
-              room, quantized.codes, place * QuantizeRowsJob.STEPS, weight.memory, scales, blocks);
-          VectorNibbles.addSums(
-              sums,
-              r * GROUP + j,
               room,
-              quantized.starting,
-              quantized.scales,
-              place,
+              quantized.codes,
+              place * QuantizeRowsJob.STEPS,
               weight.memory,
-              scales,
-              blocks);
+              at,
+              blocks,
+              groups);
+          for (int g = 0; g < groups; g++) {
+            VectorNibbles.addSums(
+                sums,
+                (r * groups + g) * GROUP + j,
+                room,
+                g * blocks * rows,
+                quantized.starting,
+                quantized.scales,
+                place,
+                weight.memory,
+                at + g * (long) blocks * BlockLayout.bytes(ElementType.Q4_0),
+                blocks);
+          }
         }
       }
     }

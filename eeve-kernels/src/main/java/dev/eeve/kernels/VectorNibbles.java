@@ -71,16 +71,25 @@ final class VectorNibbles {
    * @param sums so many a block and once more, {@code ROWS} apart, overwritten
    * @param steps the row's codes as {@link QuantizeRowsJob} makes them steps
    * @param at the first block, from the first of the rows
+   * @param blocks of the input row
+   * @param groups how often it meets that many blocks: groups follow each other
    */
   static void sumBlocks(
-      short[] sums, int[] steps, int stepsAt, MemorySegment memory, long at, int blocks) {
+      short[] sums,
+      int[] steps,
+      int stepsAt,
+      MemorySegment memory,
+      long at,
+      int blocks,
+      int groups) {
+    int last = stepsAt + (blocks * LINES - 1) * 4;
+    int k = stepsAt;
     ShortVector s0 = ShortVector.zero(SHORTS);
     ShortVector s1 = ShortVector.zero(SHORTS);
     s0.intoArray(sums, 0);
     s1.intoArray(sums, WIDE);
-    for (int i = 0; i < blocks * LINES; i++) {
+    for (int i = 0; i < groups * blocks * LINES; i++) {
       long line = at + i * (long) Weights.LINE_BYTES;
-      int k = stepsAt + i * 4;
       ShortVector x0 = IntVector.broadcast(INTS, steps[k]).reinterpretAsShorts();
       ShortVector x1 = IntVector.broadcast(INTS, steps[k + 1]).reinterpretAsShorts();
       ShortVector x2 = IntVector.broadcast(INTS, steps[k + 2]).reinterpretAsShorts();
@@ -100,6 +109,7 @@ final class VectorNibbles {
       int to = (i / LINES + 1) * ROWS;
       s0.intoArray(sums, to);
       s1.intoArray(sums, to + WIDE);
+      k = k == last ? stepsAt : k + 4;
     }
   }
 
@@ -116,6 +126,7 @@ final class VectorNibbles {
       float[] y,
       int yAt,
       short[] sums,
+      int sumsAt,
       short[] starting,
       float[] scales,
       int scalesAt,
@@ -128,7 +139,7 @@ final class VectorNibbles {
     FloatVector y3 = FloatVector.fromArray(FLOATS, y, yAt + 3 * LANES);
     for (int b = 0; b < blocks; b++) {
       long place = at + b * (long) BLOCK_BYTES;
-      int from = b * ROWS;
+      int from = sumsAt + b * ROWS;
       FloatVector scale = FloatVector.broadcast(FLOATS, scales[scalesAt + b]);
       ShortVector start = ShortVector.broadcast(HALF, starting[scalesAt + b]);
       y0 =
