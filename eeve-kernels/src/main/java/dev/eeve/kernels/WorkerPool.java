@@ -28,7 +28,7 @@ public final class WorkerPool implements AutoCloseable {
       throw new IllegalArgumentException("threads: " + threads + ", needed at least 1");
     }
     for (int i = 1; i < threads; i++) {
-      Worker worker = new Worker("eeve-worker-" + i);
+      Worker worker = new Worker(i);
       this.threads.add(worker);
       worker.start();
     }
@@ -110,11 +110,13 @@ public final class WorkerPool implements AutoCloseable {
   }
 
   private final class Worker extends Thread {
+    private final int number;
     private final Scratch scratch = new Scratch();
     private volatile boolean sleeping;
 
-    Worker(String name) {
-      super(name);
+    Worker(int number) {
+      super("eeve-worker-" + number);
+      this.number = number;
       setDaemon(true);
     }
 
@@ -139,7 +141,7 @@ public final class WorkerPool implements AutoCloseable {
       for (Workers caller : callers) {
         Job job = caller.posted;
         if (job != null && job.hasUnclaimed()) {
-          job.help(scratch);
+          job.help(number, scratch);
           helped = true;
         }
       }

@@ -80,12 +80,12 @@ public final class Workers implements AutoCloseable {
     if (units == 0) {
       return;
     }
-    job.open(units);
+    job.open(units, pool.threads());
     if (units > 1 && pool.threads() > 1) {
       posted = job;
       pool.wake(units);
     }
-    job.help(scratch);
+    job.help(0, scratch);
     job.await();
   }
 
