@@ -87,7 +87,7 @@ public final class LanguageModel implements AutoCloseable {
    * token ids; a generation_config.json in the folder, or beside the file, is honoured.
    *
    * @param path the folder or file
-   * @param options type of the weights, threads, block sizes
+   * @param options types of weights and of keys and values, threads, block sizes
    * @return the model; the caller closes it
    * @throws IOException names the file and the tensor or key that is wrong
    */
@@ -332,7 +332,7 @@ public final class LanguageModel implements AutoCloseable {
       throw new IllegalStateException("the model is closed");
     }
     try {
-      return new Session(model, adapters, pool, options.blocking(), capacity);
+      return new Session(model, adapters, pool, options.blocking(), options.cacheType(), capacity);
     } finally {
       gate.leave();
     }

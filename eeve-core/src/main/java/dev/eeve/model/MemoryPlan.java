@@ -81,7 +81,7 @@ public record MemoryPlan(List<Item> items) {
   }
 
   /**
-   * A model and one session of it.
+   * A model and one session of it that keeps keys and values as F32.
    *
    * @param config the shape
    * @param type how the weights are kept
@@ -93,7 +93,8 @@ public record MemoryPlan(List<Item> items) {
    */
   public static MemoryPlan forGeneration(
       PhiConfig config, ElementType type, int capacity, Blocking blocking, int threads) {
-    return forGeneration(config, KeptTypes.of(config, type), capacity, blocking, threads);
+    return forGeneration(
+        config, KeptTypes.of(config, type), ElementType.F32, capacity, blocking, threads);
   }
 
   /**
@@ -101,15 +102,22 @@ public record MemoryPlan(List<Item> items) {
    *
    * @param config the shape
    * @param types how each matrix is kept
+   * @param cacheType how keys and values are kept
    * @param capacity tokens of the session's context
    * @param blocking block sizes
    * @param threads threads of one computation
    * @return as {@link #forGeneration(PhiConfig, ElementType, int, Blocking, int)}
    */
   public static MemoryPlan forGeneration(
-      PhiConfig config, KeptTypes types, int capacity, Blocking blocking, int threads) {
+      PhiConfig config,
+      KeptTypes types,
+      ElementType cacheType,
+      int capacity,
+      Blocking blocking,
+      int threads) {
     List<Item> items = new ArrayList<>(forWeights(config, types).items);
-    items.add(new Item("key_value_cache", KeyValueCache.byteSize(config, capacity), true));
+    items.add(
+        new Item("key_value_cache", KeyValueCache.byteSize(config, cacheType, capacity), true));
     int rows = Math.min(blocking.tokens(), capacity);
     items.add(new Item("activations", (rows + 1L) * activationBytesPerRow(config), false));
     items.add(new Item("logits", (long) config.vocabSize() * Float.BYTES, false));
@@ -161,12 +169,13 @@ public record MemoryPlan(List<Item> items) {
    * Positions of a context whose keys and values fit in some memory.
    *
    * @param config the shape
+   * @param cacheType how they are kept
    * @param bytes the memory
    * @return 0 or more, a multiple of 16
    */
-  static long positionsIn(PhiConfig config, long bytes) {
+  static long positionsIn(PhiConfig config, ElementType cacheType, long bytes) {
     int block = KeyValueRows.KEY_BLOCK;
-    return Math.max(0, bytes) / KeyValueCache.byteSize(config, block) * block;
+    return Math.max(0, bytes) / KeyValueCache.byteSize(config, cacheType, block) * block;
   }
 
   /** Refuses weights that the machine has no memory for, naming a type that would fit. */
@@ -199,16 +208,18 @@ public record MemoryPlan(List<Item> items) {
   }
 
   /** Refuses a context that the machine has no memory for beside the weights. */
-  static void requireContext(PhiConfig config, KeptTypes types, int capacity) {
-    long needed = forWeights(config, types).bytes() + KeyValueCache.byteSize(config, capacity);
-    if (needed > SMALL) {
-      requireContext(config, types, capacity, MachineMemory.bytes());
+  static void requireContext(
+      PhiConfig config, KeptTypes types, ElementType cacheType, int capacity) {
+    long cache = KeyValueCache.byteSize(config, cacheType, capacity);
+    if (forWeights(config, types).bytes() + cache > SMALL) {
+      requireContext(config, types, cacheType, capacity, MachineMemory.bytes());
     }
   }
 
-  static void requireContext(PhiConfig config, KeptTypes types, int capacity, long memory) {
+  static void requireContext(
+      PhiConfig config, KeptTypes types, ElementType cacheType, int capacity, long memory) {
     long weights = forWeights(config, types).bytes();
-    long cache = KeyValueCache.byteSize(config, capacity);
+    long cache = KeyValueCache.byteSize(config, cacheType, capacity);
     if (weights + cache > memory) {
       throw new IllegalArgumentException(
           "capacity: %d tokens need %s beside %s of weights, the machine has %s; choose at most %d"
@@ -217,7 +228,7 @@ public record MemoryPlan(List<Item> items) {
                   gigabytes(cache),
                   gigabytes(weights),
                   gigabytes(memory),
-                  positionsIn(config, memory - weights)));
+                  positionsIn(config, cacheType, memory - weights)));
     }
   }
 

@@ -3,6 +3,7 @@ package dev.eeve.model;
 import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.CrossEntropy;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
 import dev.eeve.kernels.WorkerPool;
@@ -46,7 +47,7 @@ public final class Session implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Takes memory for a context.
+   * Takes memory for a context that keeps keys and values as F32.
    *
    * @param model the model; close it after this
    * @param pool threads to run on
@@ -54,7 +55,7 @@ public final class Session implements AutoCloseable {
    * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
    */
   public Session(PhiModel model, WorkerPool pool, Blocking blocking, int capacity) {
-    this(model, List.of(), pool, blocking, capacity);
+    this(model, List.of(), pool, blocking, ElementType.F32, capacity);
   }
 
   /**
@@ -64,6 +65,7 @@ public final class Session implements AutoCloseable {
    * @param adapters their updates add up; close them after this
    * @param pool threads to run on
    * @param blocking block sizes
+   * @param cacheType how to keep keys and values: F32, F16, BF16 or Q8_0
    * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
    */
   public Session(
@@ -71,13 +73,14 @@ public final class Session implements AutoCloseable {
       List<LoraAdapter> adapters,
       WorkerPool pool,
       Blocking blocking,
+      ElementType cacheType,
       int capacity) {
     PhiConfig config = model.config();
     if (capacity < 1 || capacity > config.maxPositionEmbeddings()) {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
-    MemoryPlan.requireContext(config, model.types(), capacity);
+    MemoryPlan.requireContext(config, model.types(), cacheType, capacity);
     LoraAdapter.requireTogether(config.dimensions(), adapters);
     this.model = model;
     this.adapters = List.copyOf(adapters);
@@ -87,7 +90,7 @@ public final class Session implements AutoCloseable {
     this.logits = FloatMatrix.allocate(1, config.vocabSize());
     this.head = new Linear.Product[] {lmHead.product(logits, single.x)};
     this.workers = pool.workers(blocking);
-    this.cache = new KeyValueCache(config, capacity);
+    this.cache = new KeyValueCache(config, cacheType, capacity);
   }
 
   /** The model's own head, or an adapter's. */

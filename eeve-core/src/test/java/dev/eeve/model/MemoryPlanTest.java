@@ -70,7 +70,7 @@ class MemoryPlanTest {
   void keysValuesActivationsAndLogitsTakeWhatIsPlannedForThem() throws IOException {
     int capacity = 100;
     try (PhiModel model = PhiModel.open(Golden.folder("tiny-bf16-head80"), Optional.empty(), 1);
-        KeyValueCache cache = new KeyValueCache(model.config(), capacity)) {
+        KeyValueCache cache = new KeyValueCache(model.config(), ElementType.F32, capacity)) {
       MemoryPlan plan =
           MemoryPlan.forGeneration(
               model.config(), model.type(), capacity, new Blocking(24, 64, 640, 4096), 1);
@@ -147,17 +147,26 @@ class MemoryPlanTest {
                 IllegalArgumentException.class,
                 () ->
                     MemoryPlan.requireContext(
-                        eeve, KeptTypes.of(eeve, ElementType.BF16), 2048, 6_000_000_000L))
+                        eeve,
+                        KeptTypes.of(eeve, ElementType.BF16),
+                        ElementType.F32,
+                        2048,
+                        6_000_000_000L))
             .getMessage();
     assertTrue(message.startsWith("capacity: 2048 tokens need 1.34 GB"), message);
     int most = Integer.parseInt(message.replaceAll(".*at most ", ""));
     assertTrue(most > 0 && most < 2048, message);
-    MemoryPlan.requireContext(eeve, KeptTypes.of(eeve, ElementType.BF16), most, 6_000_000_000L);
+    MemoryPlan.requireContext(
+        eeve, KeptTypes.of(eeve, ElementType.BF16), ElementType.F32, most, 6_000_000_000L);
     assertThrows(
         IllegalArgumentException.class,
         () ->
             MemoryPlan.requireContext(
-                eeve, KeptTypes.of(eeve, ElementType.BF16), most + 16, 6_000_000_000L));
+                eeve,
+                KeptTypes.of(eeve, ElementType.BF16),
+                ElementType.F32,
+                most + 16,
+                6_000_000_000L));
   }
 
   @Test

@@ -1,7 +1,6 @@
 package dev.eeve.kernels;
 
 import dev.eeve.kernels.Scratch.Use;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -213,7 +212,9 @@ public final class CausalAttention {
   static void one(ForwardJob job, int head, int keyHead, int row, Scratch scratch) {
     KeyValueRows cache = job.cache;
     int size = cache.headSize;
-    int keys = job.firstPosition + row + 1;
+    int end = job.firstPosition + row + 1;
+    float[] keys = scratch.floats(Use.KEYS, job.keyBlock * size);
+    float[] values = scratch.floats(Use.VALUES, job.keyBlock * size);
     float[] scores = scratch.floats(Use.SCORES, job.keyBlock);
     float[] sums = scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS);
     float[] query = scratch.floats(Use.QUERIES, size);
@@ -225,21 +226,23 @@ public final class CausalAttention {
     Arrays.fill(result, 0, size, 0f);
     float max = Float.NEGATIVE_INFINITY;
     float sum = 0f;
-    for (int from = 0; from < keys; from += job.keyBlock) {
-      int count = Math.min(job.keyBlock, keys - from);
+    for (int from = 0; from < end; from += job.keyBlock) {
+      int count = Math.min(job.keyBlock, end - from);
+      KeyValueReads.keys(keys, cache, keyHead, from, count, scratch);
       if (Simd.VECTOR) {
-        VectorAttention.scores(scores, query, cache, keyHead, from, count);
+        VectorAttention.scores(scores, query, keys, size, count);
       } else {
-        scores(scores, query, cache, keyHead, from, count);
+        scores(scores, query, keys, size, count);
       }
       float newMax = Math.max(max, max(scores, 0, count));
       float shrink = Exponential.exp(max - newMax);
       max = newMax;
       sum = Math.fma(sum, shrink, exponentials(scores, 0, count, max, sums));
+      KeyValueReads.values(values, cache, keyHead, from, count, scratch);
       if (Simd.VECTOR) {
-        VectorAttention.addValues(result, shrink, scores, cache, keyHead, from, count);
+        VectorAttention.addValues(result, shrink, scores, values, size, count);
       } else {
-        addValues(result, shrink, scores, 0, cache, keyHead, from, count, 0);
+        addValues(result, shrink, scores, values, size, count, 0);
       }
     }
     int target = job.out.index(row) + head * size;
@@ -249,22 +252,20 @@ public final class CausalAttention {
     job.keep(head, row, max, sum);
   }
 
-  /** Scores of {@code count} keys from position {@code from}, and of some after them. */
-  static void scores(
-      float[] scores, float[] query, KeyValueRows cache, int head, int from, int count) {
-    MemorySegment keys = cache.keys;
+  /** Scores of {@code count} keys, and of some after them. */
+  static void scores(float[] scores, float[] query, float[] keys, int size, int count) {
     for (int i = 0; i < count; i += 4) { // side by side they hide the latency of their chains
       float s0 = 0f;
       float s1 = 0f;
       float s2 = 0f;
       float s3 = 0f;
-      long key = cache.key(head, from + i, 0);
-      for (int d = 0; d < cache.headSize; d++) {
-        long line = key + (long) d * KeyValueRows.KEY_BLOCK * 4;
-        s0 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line), s0);
-        s1 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 4), s1);
-        s2 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 8), s2);
-        s3 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 12), s3);
+      int key = KeyValueReads.key(size, i);
+      for (int d = 0; d < size; d++) {
+        int line = key + d * KeyValueRows.KEY_BLOCK;
+        s0 = Math.fma(query[d], keys[line], s0);
+        s1 = Math.fma(query[d], keys[line + 1], s1);
+        s2 = Math.fma(query[d], keys[line + 2], s2);
+        s3 = Math.fma(query[d], keys[line + 3], s3);
       }
       scores[i] = s0;
       scores[i + 1] = s1;
@@ -297,22 +298,17 @@ public final class CausalAttention {
       float[] result,
       float shrink,
       float[] scores,
-      int at,
-      KeyValueRows cache,
-      int head,
-      int from,
+      float[] values,
+      int size,
       int count,
       int firstFeature) {
-    for (int d = firstFeature; d < cache.headSize; d++) {
+    for (int d = firstFeature; d < size; d++) {
       result[d] *= shrink;
     }
-    long row = 4L * cache.headSize;
-    long first = cache.value(head, from);
     for (int i = 0; i < count; i++) {
-      float p = scores[at + i];
-      for (int d = firstFeature; d < cache.headSize; d++) {
-        result[d] =
-            Math.fma(p, cache.values.get(KeyValueRows.FLOAT, first + i * row + d * 4L), result[d]);
+      float p = scores[i];
+      for (int d = firstFeature; d < size; d++) {
+        result[d] = Math.fma(p, values[i * size + d], result[d]);
       }
     }
   }

@@ -35,6 +35,7 @@ final class Scratch implements AutoCloseable {
     QUERY_LINES,
     GRADIENT_LINES,
     SUMS,
+    SCALES,
     WIDENED
   }
 

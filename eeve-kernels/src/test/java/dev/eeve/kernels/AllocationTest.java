@@ -116,10 +116,10 @@ class AllocationTest {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(threads);
         Workers workers = pool.workers()) {
-      KeyValueRows cache = KeyValueRows.allocate(arena, 2, size, 120);
+      KeyValueRows cache = KeyValueRows.allocate(arena, ElementType.F32, 2, size, 120);
       FloatMatrix kv = random.matrix(20, 2 * size);
       for (int first = 0; first < 120; first += 20) {
-        cache.put(kv, kv, first);
+        cache.put(workers, kv, kv, first);
       }
       Weights table =
           RandomData.weights(
@@ -145,7 +145,7 @@ class AllocationTest {
         calls.put(
             "CausalAttention", () -> CausalAttention.forward(workers, y, x, cache, 120 - rows));
         calls.put("RotaryEmbedding", () -> rotary.forward(y, 120 - rows));
-        calls.put("KeyValueRows", () -> cache.put(newKv, newKv, 120 - rows));
+        calls.put("KeyValueRows", () -> cache.put(workers, newKv, newKv, 120 - rows));
         calls.put("Embedding", () -> Embedding.forward(y, ids, 0, table));
         calls.put("AdamW", () -> AdamW.step(workers, trained, trained, trained, trained, step));
         calls.put("GradientNorm", () -> GradientNorm.sumOfSquares(workers, trained));
