@@ -30,6 +30,10 @@ final class KeyValueCache implements AutoCloseable {
     return capacity;
   }
 
+  int layers() {
+    return layers.size();
+  }
+
   KeyValueRows layer(int index) {
     return layers.get(index);
   }

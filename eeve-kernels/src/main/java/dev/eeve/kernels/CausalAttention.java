@@ -234,7 +234,7 @@ public final class CausalAttention {
       } else {
         scores(scores, query, keys, size, count);
       }
-      float newMax = Math.max(max, max(scores, 0, count));
+      float newMax = Math.max(max, largest(scores, 0, count, scratch));
       float shrink = Exponential.exp(max - newMax);
       max = newMax;
       sum = Math.fma(sum, shrink, exponentials(scores, 0, count, max, sums));
@@ -282,14 +282,27 @@ public final class CausalAttention {
     return max;
   }
 
+  /** {@link #max}, which is the same in any order, with vectors where there are any. */
+  static float largest(float[] scores, int at, int count, Scratch scratch) {
+    return Simd.VECTOR
+        ? VectorElementwise.max(scores, at, count, scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS))
+        : max(scores, at, count);
+  }
+
   /** Replaces scores by {@code e^(s − max)} and returns their sum. */
   static float exponentials(float[] scores, int at, int count, float max, float[] sums) {
-    int done = Simd.VECTOR ? VectorElementwise.expMinus(scores, at, count, max) : 0;
+    int summed = 0;
+    int done = 0;
+    if (Simd.VECTOR) {
+      summed = VectorElementwise.expMinusSums(scores, at, count, max, sums);
+      done = summed + VectorElementwise.expMinus(scores, at + summed, count - summed, max);
+    } else {
+      Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
+    }
     for (int i = done; i < count; i++) {
       scores[at + i] = Exponential.exp(scores[at + i] - max);
     }
-    Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
-    LayerNorm.addScalar(sums, scores, at, 0, count);
+    LayerNorm.addScalar(sums, scores, at, summed, count);
     return LayerNorm.total(sums);
   }
 

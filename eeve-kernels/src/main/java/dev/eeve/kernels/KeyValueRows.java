@@ -33,6 +33,8 @@ public final class KeyValueRows {
 
   static final ValueLayout.OfFloat FLOAT = JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfShort SHORT = JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT_UNALIGNED = FLOAT.withByteAlignment(1);
+  private static final ValueLayout.OfShort SHORT_UNALIGNED = SHORT.withByteAlignment(1);
 
   /** Elements, or codes. */
   final MemorySegment keys;
@@ -196,5 +198,139 @@ public final class KeyValueRows {
     for (int head = 0; head < heads; head++) {
       job.run(head, workers.scratch);
     }
+  }
+
+  /** What is stored apart; the scales only for Q8_0. */
+  public enum Plane {
+    /** Keys, in blocks of 16 positions with the positions innermost. */
+    KEYS,
+    /** Values, position by position. */
+    VALUES,
+    /** The keys' fp16 scales, in such blocks. */
+    KEY_SCALES,
+    /** The values' fp16 scales, position by position. */
+    VALUE_SCALES
+  }
+
+  /**
+   * How the elements of a plane are stored.
+   *
+   * @param plane of this
+   * @return bytes of one: 4 for F32; 2 for F16, BF16 and scales; 1 for codes
+   */
+  public int elementBytes(Plane plane) {
+    return isScales(plane) ? Short.BYTES : (int) elementBytes(type);
+  }
+
+  /**
+   * Elements of a position in one head.
+   *
+   * @param plane of this
+   * @return the head's size, or its scales
+   */
+  public int width(Plane plane) {
+    return isScales(plane) ? groups : headSize;
+  }
+
+  /**
+   * Copies what one head holds of the first positions.
+   *
+   * @param plane of this
+   * @param head 0 to heads − 1
+   * @param out as many bytes as whole blocks of 16 positions take, overwritten; zero for keys and
+   *     values past the last position
+   * @param positions how many count
+   */
+  public void read(Plane plane, int head, MemorySegment out, int positions) {
+    int bytes = width(plane) * elementBytes(plane);
+    MemorySegment.copy(memory(plane), row(head, 0) * bytes, out, 0, out.byteSize());
+    boolean isKeys = plane == Plane.KEYS || plane == Plane.KEY_SCALES;
+    if (!isKeys) {
+      out.asSlice((long) positions * bytes).fill((byte) 0);
+      return;
+    }
+    int used = positions % KEY_BLOCK;
+    if (used > 0) {
+      int lane = elementBytes(plane);
+      long block = (long) positions / KEY_BLOCK * KEY_BLOCK * bytes;
+      for (long at = block; at < out.byteSize(); at += (long) KEY_BLOCK * lane) {
+        out.asSlice(at + (long) used * lane, (long) (KEY_BLOCK - used) * lane).fill((byte) 0);
+      }
+    }
+  }
+
+  /**
+   * Takes what {@link #read} gave.
+   *
+   * @param plane of this
+   * @param head 0 to heads − 1
+   * @param in whole blocks of 16 positions, at most the capacity's
+   * @return index of an element that is NaN or infinite, or −1; nothing is stored if there is one
+   */
+  public long write(Plane plane, int head, MemorySegment in) {
+    long bad = firstNotFinite(plane, in);
+    if (bad < 0) {
+      long bytes = (long) width(plane) * elementBytes(plane);
+      MemorySegment.copy(in, 0, memory(plane), row(head, 0) * bytes, in.byteSize());
+    }
+    return bad;
+  }
+
+  private long firstNotFinite(Plane plane, MemorySegment in) {
+    int bytes = elementBytes(plane);
+    boolean halves = isScales(plane) || type == ElementType.F16;
+    long count = bytes == 1 ? 0 : in.byteSize() / bytes;
+    for (long i = 0; i < count; i++) {
+      boolean finite =
+          bytes == Float.BYTES
+              ? Float.isFinite(in.get(FLOAT_UNALIGNED, i * Float.BYTES))
+              : halves
+                  ? (in.get(SHORT_UNALIGNED, i * Short.BYTES) & 0x7C00) != 0x7C00
+                  : (in.get(SHORT_UNALIGNED, i * Short.BYTES) & 0x7F80) != 0x7F80;
+      if (!finite) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private static boolean isScales(Plane plane) {
+    return plane == Plane.KEY_SCALES || plane == Plane.VALUE_SCALES;
+  }
+
+  private MemorySegment memory(Plane plane) {
+    return switch (plane) {
+      case KEYS -> keys;
+      case VALUES -> values;
+      case KEY_SCALES -> keyScales;
+      case VALUE_SCALES -> valueScales;
+    };
+  }
+
+  /**
+   * What this stores apart.
+   *
+   * @return two planes, or four for Q8_0
+   */
+  public List<Plane> planes() {
+    return groups > 0 ? List.of(Plane.values()) : List.of(Plane.KEYS, Plane.VALUES);
+  }
+
+  /**
+   * How keys and values are kept.
+   *
+   * @return F32, F16, BF16 or Q8_0
+   */
+  public ElementType type() {
+    return type;
+  }
+
+  /**
+   * Key/value heads.
+   *
+   * @return their number
+   */
+  public int heads() {
+    return heads;
   }
 }

@@ -69,6 +69,11 @@ final class VectorAttention {
       float[] result, float shrink, float[] scores, float[] values, int size, int count) {
     int bound = FLOATS.loopBound(size);
     int d = 0;
+    if (bound / LANES % 5 == 0) { // phi-2's heads of 80 at 256 and 512 bits
+      for (; d < bound; d += 5 * LANES) {
+        addFiveValues(result, shrink, scores, values, size, count, d);
+      }
+    }
     for (; d + 4 * LANES <= bound; d += 4 * LANES) {
       addFourValues(result, shrink, scores, values, size, count, d);
     }
@@ -83,7 +88,31 @@ final class VectorAttention {
     CausalAttention.addValues(result, shrink, scores, values, size, count, bound);
   }
 
-  /** Four vectors of features side by side hide the latency of the sums. */
+  /** Five vectors of features side by side hide the latency of the sums. */
+  private static void addFiveValues(
+      float[] result, float shrink, float[] scores, float[] values, int size, int count, int d) {
+    FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
+    FloatVector s1 = FloatVector.fromArray(FLOATS, result, d + LANES).mul(shrink);
+    FloatVector s2 = FloatVector.fromArray(FLOATS, result, d + 2 * LANES).mul(shrink);
+    FloatVector s3 = FloatVector.fromArray(FLOATS, result, d + 3 * LANES).mul(shrink);
+    FloatVector s4 = FloatVector.fromArray(FLOATS, result, d + 4 * LANES).mul(shrink);
+    for (int i = 0; i < count; i++) {
+      int at = i * size + d;
+      FloatVector p = FloatVector.broadcast(FLOATS, scores[i]);
+      s0 = FloatVector.fromArray(FLOATS, values, at).fma(p, s0);
+      s1 = FloatVector.fromArray(FLOATS, values, at + LANES).fma(p, s1);
+      s2 = FloatVector.fromArray(FLOATS, values, at + 2 * LANES).fma(p, s2);
+      s3 = FloatVector.fromArray(FLOATS, values, at + 3 * LANES).fma(p, s3);
+      s4 = FloatVector.fromArray(FLOATS, values, at + 4 * LANES).fma(p, s4);
+    }
+    s0.intoArray(result, d);
+    s1.intoArray(result, d + LANES);
+    s2.intoArray(result, d + 2 * LANES);
+    s3.intoArray(result, d + 3 * LANES);
+    s4.intoArray(result, d + 4 * LANES);
+  }
+
+  /** Four vectors, for other sizes. */
   private static void addFourValues(
       float[] result, float shrink, float[] scores, float[] values, int size, int count, int d) {
     FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
@@ -221,12 +250,12 @@ final class VectorAttention {
         for (int c = 0; c < seen; c += STRIDE) {
           System.arraycopy(scores, index(r, c), line, c, Math.min(STRIDE, seen - c));
         }
-        float max = Math.max(running[r], CausalAttention.max(line, 0, seen));
+        float max = Math.max(running[r], CausalAttention.largest(line, 0, seen, scratch));
         float shrink = Exponential.exp(running[r] - max);
         running[r] = max;
         float sum = CausalAttention.exponentials(line, 0, seen, max, sums);
         running[QUERIES + r] = Math.fma(running[QUERIES + r], shrink, sum);
-        for (int c = 0; c < size; c += STRIDE) {
+        for (int c = 0; c < size && shrink != 1f; c += STRIDE) {
           int at = index(r, c);
           for (int d = 0; d < STRIDE; d++) {
             result[at + d] *= shrink;

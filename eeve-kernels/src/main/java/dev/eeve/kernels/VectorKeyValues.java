@@ -62,23 +62,22 @@ final class VectorKeyValues {
     }
   }
 
-  /** Lanes are features. */
+  /** Lanes are features; those of a group of 32 that fill a vector, for all values in turn. */
   static void values(float[] out, byte[] codes, float[] scales, int count, int size) {
     int groups = (size + GROUP - 1) / GROUP;
+    int bound = FLOATS.loopBound(size); // a group is whole vectors, but for the last one
+    for (int d = 0; d < bound; d += LANES) {
+      for (int i = 0; i < count; i++) {
+        int at = i * size + d;
+        ByteVector code = ByteVector.fromArray(BYTES, codes, at);
+        ((FloatVector) code.convertShape(VectorOperators.B2F, FLOATS, 0))
+            .mul(FloatVector.broadcast(FLOATS, scales[i * groups + d / GROUP]))
+            .intoArray(out, at);
+      }
+    }
     for (int i = 0; i < count; i++) {
-      for (int g = 0; g < groups; g++) {
-        float scale = scales[i * groups + g];
-        int end = i * size + Math.min(size, (g + 1) * GROUP);
-        int at = i * size + g * GROUP;
-        for (; at + LANES <= end; at += LANES) {
-          ByteVector code = ByteVector.fromArray(BYTES, codes, at);
-          ((FloatVector) code.convertShape(VectorOperators.B2F, FLOATS, 0))
-              .mul(scale)
-              .intoArray(out, at);
-        }
-        for (; at < end; at++) {
-          out[at] = codes[at] * scale;
-        }
+      for (int d = bound; d < size; d++) {
+        out[i * size + d] = codes[i * size + d] * scales[i * groups + d / GROUP];
       }
     }
   }
