@@ -33,13 +33,6 @@ abstract class BaseCommand implements Callable<Integer> {
     return model;
   }
 
-  /** Refuses an option that a later version will take. */
-  static void notYet(boolean given, String option, String instead) {
-    if (given) {
-      throw new UsageException(option + ": is not there yet; " + instead);
-    }
-  }
-
   /** What works on a model's file. */
   @FunctionalInterface
   interface ModelWork<T> {

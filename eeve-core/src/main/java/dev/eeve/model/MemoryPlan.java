@@ -89,7 +89,7 @@ public record MemoryPlan(List<Item> items) {
    * @param blocking block sizes
    * @param threads threads of one computation
    * @return all of {@link #forWeights}; keys and values; activations of a block and of a step;
-   *     logits; the kernels' buffers
+   *     logits; the kernels' buffers; what prompt lookup takes beside, where it is on
    */
   public static MemoryPlan forGeneration(
       PhiConfig config, ElementType type, int capacity, Blocking blocking, int threads) {
@@ -122,7 +122,14 @@ public record MemoryPlan(List<Item> items) {
     items.add(new Item("activations", (rows + 1L) * activationBytesPerRow(config), false));
     items.add(new Item("logits", (long) config.vocabSize() * Float.BYTES, false));
     items.add(new Item("scratch", scratchBytes(config, rows, blocking, threads), false));
+    items.add(new Item("prompt_lookup", promptLookupBytes(config), false));
     return new MemoryPlan(items);
+  }
+
+  /** Activations and logits of a block of drafts, and the logits of one of its rows. */
+  private static long promptLookupBytes(PhiConfig config) {
+    long logits = (Session.FEW_ROWS + 1L) * config.vocabSize() * Float.BYTES;
+    return logits + Session.FEW_ROWS * activationBytesPerRow(config);
   }
 
   /** A row of every activation, its mean and its reciprocal deviation. */

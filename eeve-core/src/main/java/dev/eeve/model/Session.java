@@ -26,7 +26,7 @@ public final class Session implements AutoCloseable {
   private static final int LOGITS_ROWS = 32;
 
   /** Tokens whose logits {@link #appendForLogits(int[], int, int)} gives at once. */
-  private static final int FEW_ROWS = 16;
+  static final int FEW_ROWS = 16;
 
   private record FewRows(Activations activations, FloatMatrix logits, Linear.Product[] head) {}
 

@@ -74,15 +74,19 @@ class KeyValueTypesTest {
           }
         }
       }
-      int[] greedy = greedy(model, pool, type, ids(golden.get("prompt_ids")));
-      System.out.printf(
-          "KV %s %s mean %.6f worst %.6f greedy %d of 24%n",
-          name, type, sum / count, worst, Arrays.mismatch(greedy, ids(golden.get("greedy_ids"))));
-      assertArrayEquals(ids(golden.get("greedy_ids")), greedy);
+      assertArrayEquals(
+          ids(golden.get("greedy_ids")),
+          greedy(model, pool, type, ids(golden.get("prompt_ids"))));
     }
     assertTrue(sum > 0, "the cache is narrower");
-    assertTrue(sum / count <= 0.01, "mean " + sum / count);
-    assertTrue(worst <= 0.05, "worst " + worst);
+    double mean =
+        switch (type) {
+          case F16 -> 0.0005;
+          case BF16 -> 0.005;
+          default -> 0.01;
+        };
+    assertTrue(sum / count <= mean, "mean " + sum / count);
+    assertTrue(worst <= 4 * mean, "worst " + worst);
   }
 
   private static int[] greedy(PhiModel model, WorkerPool pool, ElementType type, int[] prompt) {

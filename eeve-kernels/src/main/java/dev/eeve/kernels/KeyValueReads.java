@@ -62,7 +62,7 @@ final class KeyValueReads {
       byte[] codes = codes(cache.values, row * size, count * size, scratch);
       float[] scales = scales(cache.valueScales, row * cache.groups, count * cache.groups, scratch);
       if (Simd.VECTOR) {
-        VectorKeyValues.values(out, codes, scales, count, size);
+        VectorKeyValues.values(out, codes, scales, count, size, scratch);
       } else {
         values(out, codes, scales, count, size);
       }

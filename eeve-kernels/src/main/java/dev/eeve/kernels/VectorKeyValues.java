@@ -62,23 +62,30 @@ final class VectorKeyValues {
     }
   }
 
-  /** Lanes are features; those of a group of 32 that fill a vector, for all values in turn. */
-  static void values(float[] out, byte[] codes, float[] scales, int count, int size) {
+  /**
+   * Lanes are features. Where a head is whole vectors, all of these stand side by side: a loop over
+   * them with a scale each, whose accesses are checked once.
+   */
+  static void values(
+      float[] out, byte[] codes, float[] scales, int count, int size, Scratch scratch) {
     int groups = (size + GROUP - 1) / GROUP;
-    int bound = FLOATS.loopBound(size); // a group is whole vectors, but for the last one
-    for (int d = 0; d < bound; d += LANES) {
-      for (int i = 0; i < count; i++) {
-        int at = i * size + d;
-        ByteVector code = ByteVector.fromArray(BYTES, codes, at);
-        ((FloatVector) code.convertShape(VectorOperators.B2F, FLOATS, 0))
-            .mul(FloatVector.broadcast(FLOATS, scales[i * groups + d / GROUP]))
-            .intoArray(out, at);
+    if (size % LANES != 0) {
+      KeyValueReads.values(out, codes, scales, count, size);
+      return;
+    }
+    int row = size / LANES;
+    float[] scale = scratch.floats(Scratch.Use.WIDENED, count * row);
+    for (int i = 0; i < count; i++) {
+      for (int j = 0; j < row; j++) {
+        scale[i * row + j] = scales[i * groups + j * LANES / GROUP];
       }
     }
-    for (int i = 0; i < count; i++) {
-      for (int d = bound; d < size; d++) {
-        out[i * size + d] = codes[i * size + d] * scales[i * groups + d / GROUP];
-      }
+    int vectors = count * row;
+    for (int v = 0; v < vectors; v++) {
+      ByteVector code = ByteVector.fromArray(BYTES, codes, v * LANES);
+      ((FloatVector) code.convertShape(VectorOperators.B2F, FLOATS, 0))
+          .mul(scale[v])
+          .intoArray(out, v * LANES);
     }
   }
 }

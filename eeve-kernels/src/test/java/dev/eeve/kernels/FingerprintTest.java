@@ -47,7 +47,7 @@ class FingerprintTest {
 
   @Test
   void everyWeightCountsAtAnyNumberOfThreads() {
-    try (Arena arena = Arena.ofConfined();
+    try (Arena arena = Arena.ofShared();
         WorkerPool one = new WorkerPool(1);
         WorkerPool three = new WorkerPool(3);
         Workers alone = one.workers();
