@@ -110,7 +110,7 @@ def measured(command):
 
 
 def ours(jar, java, stage, args):
-    return [java, "--add-modules", "jdk.incubator.vector", "-XX:+UseSerialGC", "-cp", jar,
+    return [java, "--add-modules", "jdk.incubator.vector", "-XX:+UseSerialGC", "-Xmn32m", "-cp", jar,
             "dev.eeve.bench.TrainingStepMain", str(stage), str(args.layers), str(args.tokens),
             str(args.threads), str(args.steps)]
 

@@ -11,6 +11,7 @@ import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import dev.eeve.training.EeveStage;
 import dev.eeve.training.OptimizerConfig;
+import dev.eeve.training.OptimizerMemory;
 import dev.eeve.training.Parameters;
 import dev.eeve.training.RowSet;
 import dev.eeve.training.TokenDataset;
@@ -26,15 +27,22 @@ import java.util.SplittableRandom;
 
 /**
  * Training steps of one stage at EEVE's width, beside the floor that the machine sets: operations
- * at the multiply-add peak and 28 bytes a trained parameter at the read rate. Prints one JSON
- * document. {@code peers/training_step.py} runs it in turn with PyTorch.
+ * at the multiply-add peak and the bytes of AdamW at the read rate, 28 a trained parameter. Prints
+ * one JSON document. {@code peers/training_step.py} runs it in turn with PyTorch.
  *
- * <p>{@code loraR} instead of a stage trains adapters of rank R beside all linear layers of the
- * body, with gradient checkpointing; the floor counts no layer twice.
+ * <p>{@code full} instead of a stage trains every parameter in the least memory: 8-bit moments,
+ * bfloat16 rounded by chance, gradients used up layer by layer, gradient checkpointing; AdamW then
+ * moves 12 bytes a parameter. {@code loraR} instead of a stage trains adapters of rank R beside all
+ * linear layers of the body, with gradient checkpointing; the floor counts no layer twice.
  */
 public final class TrainingStepMain {
   /** AdamW reads master, gradient and both moments and writes all but the gradient. */
   private static final int BYTES_PER_TRAINED = 28;
+
+  /** It reads bfloat16, an fp32 gradient and two codes, and writes all but the gradient. */
+  private static final int LEAST_BYTES_PER_TRAINED = 12;
+
+  private static final String FULL = "full";
 
   private static final int OLD_TOKENS = 50_295;
 
@@ -43,8 +51,9 @@ public final class TrainingStepMain {
   /**
    * Runs one stage.
    *
-   * @param args the stage's number, 6 for everything, or {@code lora16}; layers; tokens; threads;
-   *     updates, the first of which warms up; the type of the weights, BF16 where none is given
+   * @param args the stage's number, 6 for everything, {@code full} or {@code lora16}; layers;
+   *     tokens; threads; updates, the first of which warms up; the type of the weights, BF16 where
+   *     none is given
    * @throws IOException if the peak of memory cannot be read
    */
   public static void main(String[] args) throws IOException {
@@ -60,10 +69,11 @@ public final class TrainingStepMain {
     ObjectNode json = new ObjectMapper().createObjectNode();
     ElementType type = args.length == 6 ? ElementType.valueOf(args[5]) : ElementType.BF16;
     KeptTypes types = types(config, type);
-    TrainableParameters own = own(args[0], Parameters.of(config, types));
     json.put("stage", args[0]).put("layers", config.numHiddenLayers());
     json.put("type", type.name()).put("tokens", tokens).put("threads", threads);
-    run(json, own, types, config, tokens, threads, steps);
+    boolean least = args[0].equals(FULL);
+    TrainableParameters own = own(args[0], Parameters.of(config, types));
+    run(json, least ? own : own.inPlace(), config, settings(own, least, tokens, steps), threads);
     System.out.println(json);
   }
 
@@ -75,6 +85,9 @@ public final class TrainingStepMain {
   }
 
   private static TrainableParameters own(String stage, Parameters parameters) {
+    if (stage.equals(FULL)) {
+      return EeveStage.ALL_LAYERS.select(parameters, OLD_TOKENS);
+    }
     if (!stage.startsWith("lora")) {
       return EeveStage.of(Integer.parseInt(stage)).select(parameters, OLD_TOKENS);
     }
@@ -83,27 +96,32 @@ public final class TrainingStepMain {
         parameters, new LoraConfig(rank, 2 * rank, 0, false, LoraConfig.ALL_LINEAR, List.of()));
   }
 
+  private static TrainingConfig settings(
+      TrainableParameters own, boolean least, int tokens, int steps) {
+    return TrainingConfig.defaults(1e-4)
+        .withSequences(tokens, false)
+        .withMaxSteps(steps)
+        .withResidDropout(0)
+        .withGradientCheckpointing(least || own.adapter().isPresent())
+        .withOptimizer(
+            OptimizerConfig.defaults(1e-4)
+                .withMemory(least ? OptimizerMemory.LEAST : OptimizerMemory.EXACT));
+  }
+
   private static void run(
       ObjectNode json,
       TrainableParameters own,
-      KeptTypes types,
       PhiConfig config,
-      int tokens,
-      int threads,
-      int steps)
+      TrainingConfig settings,
+      int threads)
       throws IOException {
-    TrainingConfig settings =
-        TrainingConfig.defaults(1e-4)
-            .withSequences(tokens, false)
-            .withMaxSteps(steps)
-            .withResidDropout(0)
-            .withGradientCheckpointing(own.adapter().isPresent())
-            .withOptimizer(OptimizerConfig.defaults(1e-4));
+    int tokens = settings.sequenceLen();
+    int steps = settings.maxSteps();
     double best = Double.MAX_VALUE;
     double loss = 0;
     long peak;
     TokenDataset data = sequence(config, tokens);
-    try (PhiModel model = PhiModel.random(config, types, 1, threads);
+    try (PhiModel model = PhiModel.random(config, own.parameters().types(), 1, threads);
         Trainer trainer = Trainer.of(model, own, data, settings, RowSet.none(), threads)) {
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();
@@ -119,9 +137,11 @@ public final class TrainingStepMain {
       limits = MachineLimits.measure(pool).max(MachineLimits.measure(pool));
     }
     double operations = TrainingOperations.of(config, own, tokens);
+    boolean least = settings.optimizer().memory().equals(OptimizerMemory.LEAST);
+    int bytes = least ? LEAST_BYTES_PER_TRAINED : BYTES_PER_TRAINED;
     double floor =
         operations / limits.fmaFlopsPerSecond()
-            + (double) BYTES_PER_TRAINED * own.parameterCount() / limits.readBytesPerSecond();
+            + (double) bytes * own.parameterCount() / limits.readBytesPerSecond();
     json.put("loss", loss).put("seconds_per_step", best).put("tokens_per_s", tokens / best);
     json.put("floor_seconds", floor).put("share_of_floor", floor / best);
     json.put("operations", operations).put("trained_parameters", own.parameterCount());

@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.kernels.AdamW;
+import dev.eeve.kernels.BlockMoments;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.GradientNorm;
 import dev.eeve.kernels.Weights;
@@ -15,11 +16,17 @@ sealed interface Moments {
   /** Of a matrix. */
   record OfMatrix(TrainedMatrix rows, Weights first, Weights second) implements Moments {}
 
+  /** Of a matrix, in 8 bits. */
+  record InBlocks(TrainedMatrix rows, BlockMoments both) implements Moments {}
+
   /** Of a vector. */
   record OfVector(TrainedVector rows, float[] first, float[] second) implements Moments {}
 
-  static Moments of(Arena arena, TrainedRows rows) {
+  static Moments of(Arena arena, TrainedRows rows, boolean eightBit) {
     return switch (rows) {
+      case TrainedMatrix matrix when eightBit ->
+          new InBlocks(
+              matrix, BlockMoments.allocate(arena, matrix.rows(), matrix.gradient().columns()));
       case TrainedMatrix matrix ->
           new OfMatrix(matrix, like(arena, matrix.master()), like(arena, matrix.master()));
       case TrainedVector vector ->
@@ -31,18 +38,36 @@ sealed interface Moments {
     return Weights.allocate(arena, ElementType.F32, master.rows(), master.columns());
   }
 
+  /** Bytes of both moments of a matrix. */
+  static long byteSize(int rows, int columns, boolean eightBit) {
+    return eightBit
+        ? BlockMoments.byteSize(rows, columns)
+        : 2 * Weights.byteSize(ElementType.F32, rows, columns);
+  }
+
   /** {@code Σ g²}. */
   default double sumOfSquares(Workers workers) {
     return switch (this) {
       case OfMatrix m -> GradientNorm.sumOfSquares(workers, m.rows().gradient());
+      case InBlocks m -> GradientNorm.sumOfSquares(workers, m.rows().gradient());
       case OfVector v -> GradientNorm.sumOfSquares(v.rows().gradient());
     };
   }
 
-  default void update(Workers workers, AdamW.Step step) {
+  /**
+   * Updates the values.
+   *
+   * @param seed of rounding by chance
+   * @return false where a BF16 value became infinite
+   */
+  default boolean update(Workers workers, AdamW.Step step, int seed) {
     switch (this) {
       case OfMatrix m ->
           AdamW.step(workers, m.rows().master(), m.first(), m.second(), m.rows().gradient(), step);
+      case InBlocks m -> {
+        TrainedMatrix rows = m.rows();
+        return AdamW.step(workers, rows.master(), m.both(), rows.gradient(), step, seed);
+      }
       case OfVector v ->
           AdamW.step(
               v.rows().values(),
@@ -52,6 +77,7 @@ sealed interface Moments {
               v.rows().gradient(),
               step);
     }
+    return true;
   }
 
   /** As {@code lm_head.weight[50295:58944]}. */

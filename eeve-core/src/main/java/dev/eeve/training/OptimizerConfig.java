@@ -16,6 +16,7 @@ import java.util.List;
  * @param noDecay patterns of names that do not decay, {@code no_decay}, matched as those of {@link
  *     UnfrozenPattern} without rows
  * @param maxGradNorm the longest gradient, {@code max_grad_norm}; 0 for no clipping
+ * @param memory what is kept of moments, masters and gradients
  */
 public record OptimizerConfig(
     double learningRate,
@@ -27,7 +28,8 @@ public record OptimizerConfig(
     double adamEpsilon,
     double weightDecay,
     List<String> noDecay,
-    double maxGradNorm) {
+    double maxGradNorm,
+    OptimizerMemory memory) {
   /** Checks the ranges. */
   public OptimizerConfig {
     noDecay = List.copyOf(noDecay);
@@ -65,7 +67,17 @@ public record OptimizerConfig(
    */
   public static OptimizerConfig defaults(double learningRate) {
     return new OptimizerConfig(
-        learningRate, LearningRateSchedule.Kind.COSINE, 10, 0, 0.9, 0.95, 1e-5, 0, List.of(), 1);
+        learningRate,
+        LearningRateSchedule.Kind.COSINE,
+        10,
+        0,
+        0.9,
+        0.95,
+        1e-5,
+        0,
+        List.of(),
+        1,
+        OptimizerMemory.EXACT);
   }
 
   /**
@@ -87,7 +99,8 @@ public record OptimizerConfig(
         adamEpsilon,
         weightDecay,
         noDecay,
-        maxGradNorm);
+        maxGradNorm,
+        memory);
   }
 
   /**
@@ -108,7 +121,8 @@ public record OptimizerConfig(
         adamEpsilon,
         decay,
         exceptions,
-        maxGradNorm);
+        maxGradNorm,
+        memory);
   }
 
   /**
@@ -128,7 +142,29 @@ public record OptimizerConfig(
         adamEpsilon,
         weightDecay,
         noDecay,
-        norm);
+        norm,
+        memory);
+  }
+
+  /**
+   * These settings with another choice between memory and exactness.
+   *
+   * @param kept what is kept of moments, masters and gradients
+   * @return a copy
+   */
+  public OptimizerConfig withMemory(OptimizerMemory kept) {
+    return new OptimizerConfig(
+        learningRate,
+        lrScheduler,
+        warmupSteps,
+        cosineMinLrRatio,
+        adamBeta1,
+        adamBeta2,
+        adamEpsilon,
+        weightDecay,
+        noDecay,
+        maxGradNorm,
+        kept);
   }
 
   /** The course over a number of updates. */

@@ -63,8 +63,21 @@ public final class Parameters {
     return new Parameters(Collections.unmodifiableSequencedMap(byName));
   }
 
-  /** How each matrix is kept. */
-  KeptTypes types() {
+  /** The same parameters, kept in other types. */
+  Parameters withTypes(KeptTypes types) {
+    LinkedHashMap<String, Parameter> other = new LinkedHashMap<>(byName);
+    types
+        .matrices()
+        .forEach((name, type) -> other.put(name, new Parameter(name, get(name).shape(), type)));
+    return new Parameters(Collections.unmodifiableSequencedMap(other));
+  }
+
+  /**
+   * How each matrix is kept.
+   *
+   * @return types by name
+   */
+  public KeptTypes types() {
     Map<String, ElementType> matrices = new LinkedHashMap<>();
     for (Parameter parameter : byName.values()) {
       if (!parameter.isVector()) {

@@ -12,7 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Cuts a model's parameters where training starts and ends, and copies what trains to fp32. */
+/**
+ * Cuts a model's parameters where training starts and ends. Masters of what trains are fp32:
+ * copies, or the model's own memory where the selection trains in place. Where there are no masters
+ * it stays the model's own rows too, if whole groups of rows start with it and no panel holds
+ * frozen rows beside it, and else is copied as it is.
+ */
 final class RowSplitter {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -20,12 +25,17 @@ final class RowSplitter {
 
   private final Arena arena;
   private final TrainableParameters trainable;
+  private final OptimizerMemory kept;
+  private final GradientMemory gradients;
   private final List<TrainedRows> trained;
 
   /** What trains is added to {@code trained} in the order of the calls. */
-  RowSplitter(Arena arena, TrainableParameters trainable, List<TrainedRows> trained) {
+  RowSplitter(
+      Arena arena, TrainableParameters trainable, OptimizerMemory kept, List<TrainedRows> trained) {
     this.arena = arena;
     this.trainable = trainable;
+    this.kept = kept;
+    this.gradients = new GradientMemory(arena, trainable, kept.optimizerInBwd());
     this.trained = trained;
   }
 
@@ -56,20 +66,51 @@ final class RowSplitter {
     int row = 0;
     for (RowSet.Range range : trainable.rows(name).ranges()) {
       addFrozen(segments, base, row, range.from());
-      Weights master = Weights.allocate(arena, ElementType.F32, range.count(), base.columns());
-      copy(master, base, range.from(), ElementType.F32);
+      Weights master = master(name, base, range);
       TrainedMatrix rows =
           new TrainedMatrix(
-              name,
-              range.from(),
-              master,
-              Weights.allocate(arena, ElementType.F32, range.count(), base.columns()));
+              name, range.from(), master, gradients.allocate(name, range.count(), base.columns()));
       trained.add(rows);
       segments.add(new RowSegment(range.from(), master, Optional.of(rows)));
       row = range.to();
     }
     addFrozen(segments, base, row, base.rows());
     return segments;
+  }
+
+  private Weights master(String name, Weights base, RowSet.Range range) {
+    if (inPlace(trainable, kept, name, range)) {
+      return range.count() == base.rows() ? base : base.rows(range.from(), range.count());
+    }
+    ElementType type = kept.bf16StochasticRound() ? base.type() : ElementType.F32;
+    Weights master = Weights.allocate(arena, type, range.count(), base.columns());
+    copy(master, base, range.from(), type);
+    return master;
+  }
+
+  private static boolean inPlace(
+      TrainableParameters trainable, OptimizerMemory kept, String name, RowSet.Range range) {
+    if (!kept.bf16StochasticRound()) {
+      return trainable.trainsInPlace(name);
+    }
+    int rows = trainable.parameters().get(name).rows();
+    return range.from() % Weights.GROUP_ROWS == 0
+        && (range.to() % PANEL == 0 || range.to() == rows);
+  }
+
+  /** Bytes of the copies of a parameter's rows that train. */
+  static long byteSize(TrainableParameters trainable, OptimizerMemory kept, String name) {
+    Parameter parameter = trainable.parameters().get(name);
+    long bytes = 0;
+    for (RowSet.Range range : trainable.rows(name).ranges()) {
+      if (parameter.isVector()) {
+        bytes += (long) Float.BYTES * range.count();
+      } else if (!inPlace(trainable, kept, name, range)) {
+        ElementType type = kept.bf16StochasticRound() ? parameter.type() : ElementType.F32;
+        bytes += Weights.byteSize(type, range.count(), parameter.columns());
+      }
+    }
+    return bytes;
   }
 
   /** A view of the model's memory where a panel starts, else a copy. */

@@ -48,13 +48,15 @@ record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
     return new StageBase(folder, config, plan.saveDtype().orElse(type));
   }
 
-  PhiModel open(TrainingPlan plan, int threads) throws IOException {
+  /** The model, its matrices in the types that this training wants. */
+  PhiModel open(TrainingPlan plan, TrainableParameters trainable, int threads) throws IOException {
+    KeptTypes types = trainable.parameters().types();
     return folder.isPresent()
-        ? PhiModel.open(folder.get(), kept(plan), threads)
-        : PhiModel.random(config, type, plan.config().seed(), threads);
+        ? PhiModel.open(folder.get(), types, threads)
+        : PhiModel.random(config, types, plan.config().seed(), threads);
   }
 
-  /** How matrices are kept while this trains: the body's own ones quantized beside an adapter. */
+  /** How frozen matrices are kept: the body's own ones quantized beside an adapter. */
   KeptTypes kept(TrainingPlan plan) {
     KeptTypes own = KeptTypes.of(config, type);
     return plan.quantized().map(blocks -> own.withLinears(config, blocks)).orElse(own);

@@ -1,6 +1,8 @@
 package dev.eeve.training;
 
 import dev.eeve.adapter.LoraConfig;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.model.KeptTypes;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,10 +29,17 @@ public final class TrainableParameters {
 
   private final Optional<LoraConfig> adapter;
 
+  /** How the model's matrices are kept outside this training; present where it trains in place. */
+  private final Optional<KeptTypes> outside;
+
   private TrainableParameters(
-      Parameters parameters, Map<String, RowSet> trained, Optional<LoraConfig> adapter) {
+      Parameters parameters,
+      Map<String, RowSet> trained,
+      Optional<LoraConfig> adapter,
+      Optional<KeptTypes> outside) {
     this.parameters = parameters;
     this.adapter = adapter;
+    this.outside = outside;
     LinkedHashMap<String, RowSet> ordered = new LinkedHashMap<>();
     for (String name : parameters.names()) {
       RowSet rows = trained.get(name);
@@ -48,7 +57,7 @@ public final class TrainableParameters {
    * @return the empty selection
    */
   public static TrainableParameters of(Parameters parameters) {
-    return new TrainableParameters(parameters, Map.of(), Optional.empty());
+    return new TrainableParameters(parameters, Map.of(), Optional.empty(), Optional.empty());
   }
 
   /**
@@ -69,7 +78,7 @@ public final class TrainableParameters {
         saved.put(name, RowSet.all().within(parameters.get(name).rows()));
       }
     }
-    return new TrainableParameters(parameters, saved, Optional.of(config));
+    return new TrainableParameters(parameters, saved, Optional.of(config), Optional.empty());
   }
 
   /**
@@ -123,7 +132,40 @@ public final class TrainableParameters {
     }
     Map<String, RowSet> larger = new LinkedHashMap<>(trained);
     larger.merge(name, closed, RowSet::union);
-    return new TrainableParameters(parameters, larger, adapter);
+    return new TrainableParameters(parameters, larger, adapter, outside);
+  }
+
+  /**
+   * This selection for a model that is opened for one training: matrices that train whole are F32
+   * from the start and change where they are, so that no copy in the model's own type stays beside
+   * them. Open the model with {@code parameters().types()} of the result. Training gives the same
+   * bits: the copy would hold the same values.
+   *
+   * @return the same rows, of parameters of other types; make it last, after all rows are chosen
+   */
+  public TrainableParameters inPlace() {
+    Map<String, ElementType> types = new LinkedHashMap<>(parameters.types().matrices());
+    types.replaceAll((name, type) -> trainsWhole(name) ? ElementType.F32 : type);
+    return new TrainableParameters(
+        parameters.withTypes(new KeptTypes(types)), trained, adapter, Optional.of(outside()));
+  }
+
+  /** How the model's matrices are kept outside this training. */
+  KeptTypes outside() {
+    return outside.orElse(parameters.types());
+  }
+
+  /** Whether a matrix changes where the model has it. */
+  boolean trainsInPlace(String name) {
+    Parameter parameter = parameters.get(name);
+    return outside.isPresent()
+        && !parameter.isVector()
+        && parameter.type() == ElementType.F32
+        && trainsWhole(name);
+  }
+
+  private boolean trainsWhole(String name) {
+    return rows(name).count() == parameters.get(name).rows();
   }
 
   /**
@@ -200,7 +242,8 @@ public final class TrainableParameters {
     return other instanceof TrainableParameters selection
         && parameters.equals(selection.parameters)
         && trained.equals(selection.trained)
-        && adapter.equals(selection.adapter);
+        && adapter.equals(selection.adapter)
+        && outside.equals(selection.outside);
   }
 
   @Override

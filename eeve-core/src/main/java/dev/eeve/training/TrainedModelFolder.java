@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Writes a model in training as a model folder: frozen rows as they are, trained ones rounded. */
 final class TrainedModelFolder {
@@ -37,10 +38,10 @@ final class TrainedModelFolder {
    */
   record Options(
       Map<String, ElementType> types, Rounding rounding, long seed, Map<String, byte[]> files) {
-    /** Everything in the model's own type, config.json beside it. */
-    static Options of(PhiModel model) {
+    /** Everything in one type, config.json beside it. */
+    static Options of(PhiModel model, ElementType type) {
       Map<String, ElementType> types = new LinkedHashMap<>();
-      Parameters.of(model).names().forEach(name -> types.put(name, model.type()));
+      Parameters.of(model).names().forEach(name -> types.put(name, type));
       return new Options(
           types, Rounding.NEAREST, 0, Map.of("config.json", model.config().toJson()));
     }
@@ -121,6 +122,11 @@ final class TrainedModelFolder {
       matrix.copyRows(first, count, strip);
       return;
     }
+    Optional<TrainedMatrix> whole = holding(parameter.name(), first, count, type);
+    if (whole.isPresent()) {
+      whole.get().master().copyRows(first - whole.get().firstRow(), count, strip);
+      return;
+    }
     float[] row = new float[parameter.columns()];
     for (int r = first; r < first + count; r++) {
       boolean trains = rows.contains(r);
@@ -134,6 +140,16 @@ final class TrainedModelFolder {
       Rounding rounding = trains ? options.rounding() : Rounding.NEAREST;
       put(strip, (long) (r - first) * row.length, row, type, rounding, random, parameter, r);
     }
+  }
+
+  /** Trained rows that hold all of some rows, in the type they are saved in. */
+  private Optional<TrainedMatrix> holding(String name, int first, int count, ElementType type) {
+    return trained.getOrDefault(name, List.of()).stream()
+        .filter(TrainedMatrix.class::isInstance)
+        .map(TrainedMatrix.class::cast)
+        .filter(rows -> rows.firstRow() <= first && rows.rows() - first >= count - rows.firstRow())
+        .filter(rows -> type == ElementType.BF16 && rows.master().type() == type)
+        .findFirst();
   }
 
   private void readTrained(String name, int row, float[] out) {

@@ -1,13 +1,11 @@
 package dev.eeve.training;
 
-import dev.eeve.kernels.AdamW;
 import dev.eeve.kernels.Blocking;
-import dev.eeve.kernels.GradientNorm;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,10 +13,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Trains a selection of a model's rows, update by update. The model itself is never changed: the
- * trained rows are fp32 masters that the forward pass reads, and are rounded once, when they are
- * saved. The same data, settings and seed give the same bits at any number of threads. Belongs to
- * one thread.
+ * Trains a selection of a model's rows, update by update. The trained rows are fp32 masters that
+ * the forward pass reads, and are rounded once, when they are saved. The model itself is never
+ * changed, unless the selection trains {@linkplain TrainableParameters#inPlace in place}, or there
+ * are no masters by {@link OptimizerMemory#bf16StochasticRound}: then nobody else may use it. The
+ * same data, settings and seed give the same bits at any number of threads. Belongs to one thread.
  *
  * {@snippet :
  * try (Trainer trainer = Trainer.of(model, own, data, config)) {
@@ -37,13 +36,14 @@ public final class Trainer implements AutoCloseable {
   private final int maxSteps;
   private final EpochRows epochs;
   private final LearningRateSchedule schedule;
-  private final List<Moments> moments = new ArrayList<>();
-  private final List<Double> decays = new ArrayList<>();
-  private final Arena arena = Arena.ofShared();
+  private final Optimizer optimizer;
   private final WorkerPool pool;
   private final Workers workers;
   private final TrainingPass pass;
   private TrainingState state = TrainingState.START;
+
+  /** Whether an update failed when some rows had theirs. */
+  private boolean torn;
 
   private Trainer(
       TrainingModel model,
@@ -60,13 +60,7 @@ public final class Trainer implements AutoCloseable {
     this.epochs = new EpochRows(data, config, newTokens);
     this.maxSteps = config.maxSteps() > 0 ? config.maxSteps() : epochs.steps();
     this.schedule = config.optimizer().schedule(maxSteps);
-    List<UnfrozenPattern> still =
-        config.optimizer().noDecay().stream().map(UnfrozenPattern::parse).toList();
-    for (TrainedRows rows : model.trained()) {
-      moments.add(Moments.of(arena, rows));
-      boolean decays = still.stream().noneMatch(pattern -> pattern.matches(rows.name()));
-      this.decays.add(decays ? config.optimizer().weightDecay() : 0);
-    }
+    this.optimizer = new Optimizer(model, config.optimizer(), config.seed());
     this.pool = new WorkerPool(threads);
     this.workers = pool.workers();
     int lossRows = labels.map(LossLabels::rows).orElse(model.base().config().vocabSize());
@@ -79,7 +73,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Prepares training on all processors.
    *
-   * @param model stays as it is; close it after this
+   * @param model frozen rows are read from it; close it after this
    * @param trainable the rows that train
    * @param data what they train on
    * @param config how
@@ -94,7 +88,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Prepares training.
    *
-   * @param model stays as it is; close it after this
+   * @param model frozen rows are read from it; close it after this
    * @param trainable the rows that train
    * @param data what they train on
    * @param config how
@@ -141,7 +135,8 @@ public final class Trainer implements AutoCloseable {
         TrainingMemory.plan(
             model.config(), trainable, config, batch, data.byteSize(), lossRows, threads),
         config);
-    TrainingModel training = TrainingModel.of(model, trainable, config.seed());
+    TrainingModel training =
+        TrainingModel.of(model, trainable, config.optimizer().memory(), config.seed());
     try {
       return new Trainer(training, data, config, newTokens, labels, batch, threads);
     } catch (RuntimeException | Error e) {
@@ -198,11 +193,15 @@ public final class Trainer implements AutoCloseable {
    *
    * @return what it did
    * @throws ArithmeticException where loss or gradient are not finite; names the update, its
-   *     sequences and the parameter. Nothing was updated.
+   *     sequences and the parameter. Nothing was updated; but with {@link
+   *     OptimizerMemory#optimizerInBwd} layers above may have been, and only a checkpoint helps.
    */
   public TrainingStep step() {
     if (isFinished()) {
       throw new IllegalStateException("step: all " + state.step() + " updates are done");
+    }
+    if (torn) {
+      throw new IllegalStateException("step: an update failed half way; go on from a checkpoint");
     }
     long start = System.nanoTime();
     int number = state.step() + 1;
@@ -223,52 +222,43 @@ public final class Trainer implements AutoCloseable {
           "step %d: no token to predict in sequences %s; check their labels"
               .formatted(number, named(sequences)));
     }
+    double rate = schedule.at(number);
+    torn = config.optimizer().memory().optimizerInBwd();
+    Optimizer.Result result =
+        optimizer.step(
+            workers,
+            number,
+            rate,
+            state.gradNorm(),
+            flow -> gradients(number, batches, targets, flow),
+            what -> notFinite(number, what, sequences));
+    torn = false;
+    long tokens = batches.stream().mapToLong(TrainingBatch::rows).sum();
+    state =
+        new TrainingState(
+            number,
+            epochs.epoch(),
+            epochs.item(),
+            state.tokens() + tokens,
+            result.norm(),
+            recent(result.loss()));
+    double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
+    return new TrainingStep(
+        number, result.loss(), rate, result.norm(), state.tokens(), tokens / seconds);
+  }
+
+  /** The mean loss; gradients of all batches together. */
+  private double gradients(
+      int number, List<TrainingBatch> batches, int targets, GradientFlow first) {
     model.zeroAddedGradients();
     double dropout = config.residDropout().orElse(model.base().config().residPdrop());
     double sum = 0;
     for (int i = 0; i < batches.size(); i++) {
       long seed = RandomNumbers.mix(config.seed(), DROPOUT, number, i);
-      GradientFlow flow = i == 0 ? GradientFlow.STARTS : GradientFlow.ADDS;
+      GradientFlow flow = i == 0 ? first : GradientFlow.ADDS;
       sum += pass.forwardBackward(batches.get(i), 1f / targets, dropout, seed, flow);
     }
-    double loss = sum / targets;
-    if (!Double.isFinite(loss)) {
-      throw notFinite(number, "loss " + loss, sequences);
-    }
-    double norm = gradientNorm(number, sequences);
-    double rate = schedule.at(number);
-    update(number, rate, GradientNorm.clippingScale(norm, config.optimizer().maxGradNorm()));
-    long tokens = batches.stream().mapToLong(TrainingBatch::rows).sum();
-    state =
-        new TrainingState(
-            number, epochs.epoch(), epochs.item(), state.tokens() + tokens, recent(loss));
-    double seconds = Math.max(1, System.nanoTime() - start) / 1e9;
-    return new TrainingStep(number, loss, rate, norm, state.tokens(), tokens / seconds);
-  }
-
-  private double gradientNorm(int number, List<Integer> sequences) {
-    double squares = 0;
-    for (Moments rows : moments) {
-      double sum = rows.sumOfSquares(workers);
-      if (!Double.isFinite(sum)) {
-        throw notFinite(number, "gradient of " + rows.label(), sequences);
-      }
-      squares += sum;
-    }
-    return Math.sqrt(squares);
-  }
-
-  private void update(int number, double rate, double scale) {
-    OptimizerConfig o = config.optimizer();
-    for (int i = 0; i < moments.size(); i++) {
-      double decay = decays.get(i);
-      moments
-          .get(i)
-          .update(
-              workers,
-              new AdamW.Step(
-                  number, rate, o.adamBeta1(), o.adamBeta2(), o.adamEpsilon(), decay, scale));
-    }
+    return sum / targets;
   }
 
   private double[] recent(double loss) {
@@ -327,7 +317,8 @@ public final class Trainer implements AutoCloseable {
     if (model.trainable().adapter().isPresent()) {
       throw new IllegalStateException("an adapter trains, the model does not; use saveAdapter");
     }
-    TrainedModelFolder.write(folder, model, TrainedModelFolder.Options.of(model.base()));
+    ElementType type = model.trainable().outside().main(model.base().config());
+    TrainedModelFolder.write(folder, model, TrainedModelFolder.Options.of(model.base(), type));
   }
 
   /**
@@ -344,7 +335,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Values and moments of what trains, in module order. */
   List<Moments> moments() {
-    return moments;
+    return optimizer.moments();
   }
 
   TrainingState state() {
@@ -363,6 +354,6 @@ public final class Trainer implements AutoCloseable {
     workers.close();
     pool.close();
     model.close();
-    arena.close();
+    optimizer.close();
   }
 }

@@ -4,25 +4,19 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.checkpoint.CheckpointException;
-import dev.eeve.checkpoint.DType;
 import dev.eeve.checkpoint.Safetensors;
 import dev.eeve.checkpoint.SafetensorsWriter;
 import dev.eeve.checkpoint.TensorInfo;
 import dev.eeve.checkpoint.TensorSpec;
 import dev.eeve.internal.AtomicFile;
 import dev.eeve.internal.StrictJson;
-import dev.eeve.kernels.ElementType;
-import dev.eeve.kernels.Weights;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -41,43 +35,8 @@ final class TrainingCheckpoint {
   private static final long STRIP_BYTES = 4L << 20;
   private static final String TENSORS = "tensors.safetensors";
   private static final String STATE = "state.json";
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-  /** One tensor: rows of off-heap weights, or elements of an array. */
-  private record Tensor(String name, Weights matrix, float[] vector, int from, int rows) {
-    int columns() {
-      return matrix == null ? 1 : matrix.columns();
-    }
-
-    TensorSpec spec() {
-      return new TensorSpec(name, DType.F32, List.of((long) rows, (long) columns()));
-    }
-  }
 
   private TrainingCheckpoint() {}
-
-  private static List<Tensor> tensors(Trainer trainer) {
-    List<Tensor> tensors = new ArrayList<>();
-    for (Moments moments : trainer.moments()) {
-      String name = moments.label();
-      int rows = moments.rows().rows();
-      switch (moments) {
-        case Moments.OfMatrix m -> {
-          tensors.add(new Tensor("master." + name, m.rows().master(), null, 0, rows));
-          tensors.add(new Tensor("moment1." + name, m.first(), null, 0, rows));
-          tensors.add(new Tensor("moment2." + name, m.second(), null, 0, rows));
-        }
-        case Moments.OfVector v -> {
-          int from = v.rows().firstRow();
-          tensors.add(new Tensor("master." + name, null, v.rows().values(), from, rows));
-          tensors.add(new Tensor("moment1." + name, null, v.first(), 0, rows));
-          tensors.add(new Tensor("moment2." + name, null, v.second(), 0, rows));
-        }
-      }
-    }
-    return tensors;
-  }
 
   /**
    * Writes a checkpoint in the place of an older one.
@@ -96,13 +55,15 @@ final class TrainingCheckpoint {
     TrainingState state = trainer.state();
     payload.put("step", state.step()).put("epoch", state.epoch()).put("item", state.item());
     payload.put("tokens", state.tokens());
+    payload.put("grad_norm", Double.doubleToRawLongBits(state.gradNorm()));
     ArrayNode losses = payload.putArray("losses");
     for (double loss : state.losses()) {
       losses.add(Double.doubleToRawLongBits(loss));
     }
     ObjectNode shared = payload.putObject("fingerprint");
     new TreeMap<>(fingerprint).forEach(shared::put);
-    payload.set("crc32c", writeTensors(partial.resolve(TENSORS), tensors(trainer)));
+    payload.set(
+        "crc32c", writeTensors(partial.resolve(TENSORS), CheckpointTensor.of(trainer.moments())));
     ObjectNode root = StrictJson.MAPPER.createObjectNode();
     root.set("state", payload);
     root.put("crc32c", checksum(payload));
@@ -150,25 +111,23 @@ final class TrainingCheckpoint {
     Files.delete(folder);
   }
 
-  private static ObjectNode writeTensors(Path file, List<Tensor> tensors) throws IOException {
-    Map<String, Tensor> byName = new TreeMap<>();
+  private static ObjectNode writeTensors(Path file, List<CheckpointTensor> tensors)
+      throws IOException {
+    Map<String, CheckpointTensor> byName = new TreeMap<>();
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
     ObjectNode checksums = StrictJson.MAPPER.createObjectNode();
     try (SafetensorsWriter writer =
-        SafetensorsWriter.create(file, tensors.stream().map(Tensor::spec).toList(), Map.of())) {
+        SafetensorsWriter.create(
+            file, tensors.stream().map(CheckpointTensor::spec).toList(), Map.of())) {
       for (TensorSpec spec : writer.order()) {
-        Tensor tensor = byName.get(spec.name());
+        CheckpointTensor tensor = byName.get(spec.name());
         CRC32C crc = new CRC32C();
         int step = step(tensor);
         for (int first = 0; first < tensor.rows(); first += step) {
           int count = Math.min(step, tensor.rows() - first);
           try (Arena arena = Arena.ofConfined()) {
-            MemorySegment strip = arena.allocate(4L * count * tensor.columns());
-            if (tensor.matrix() != null) {
-              tensor.matrix().copyRows(first, count, strip);
-            } else {
-              MemorySegment.copy(tensor.vector(), tensor.from() + first, strip, FLOAT, 0, count);
-            }
+            MemorySegment strip = arena.allocate(count * tensor.rowBytes());
+            tensor.copyTo(strip, first, count);
             crc.update(strip.asByteBuffer());
             writer.write(tensor.name(), strip);
           }
@@ -180,8 +139,8 @@ final class TrainingCheckpoint {
     return checksums;
   }
 
-  private static int step(Tensor tensor) {
-    return Math.clamp(STRIP_BYTES / (4L * tensor.columns()), 1, tensor.rows());
+  private static int step(CheckpointTensor tensor) {
+    return Math.clamp(STRIP_BYTES / tensor.rowBytes(), 1, tensor.rows());
   }
 
   private static long checksum(ObjectNode payload) throws IOException {
@@ -203,7 +162,8 @@ final class TrainingCheckpoint {
       throws IOException {
     JsonNode payload = state(folder);
     requireSame(folder, payload.path("fingerprint"), fingerprint);
-    readTensors(folder.resolve(TENSORS), tensors(trainer), payload.path("crc32c"));
+    readTensors(
+        folder.resolve(TENSORS), CheckpointTensor.of(trainer.moments()), payload.path("crc32c"));
     JsonNode losses = payload.path("losses");
     double[] recent = new double[losses.size()];
     for (int i = 0; i < recent.length; i++) {
@@ -215,6 +175,7 @@ final class TrainingCheckpoint {
             payload.path("epoch").intValue(),
             payload.path("item").intValue(),
             payload.path("tokens").longValue(),
+            Double.longBitsToDouble(payload.path("grad_norm").longValue()),
             recent));
   }
 
@@ -253,19 +214,21 @@ final class TrainingCheckpoint {
     }
   }
 
-  private static void readTensors(Path file, List<Tensor> tensors, JsonNode checksums)
+  private static void readTensors(Path file, List<CheckpointTensor> tensors, JsonNode checksums)
       throws IOException {
     try (Safetensors source = Safetensors.open(file)) {
-      for (Tensor tensor : tensors) {
+      for (CheckpointTensor tensor : tensors) {
         TensorInfo info = source.tensors().get(tensor.name());
         if (info == null
-            || info.dtype() != DType.F32
+            || info.dtype() != tensor.spec().dtype()
             || !info.shape().equals(tensor.spec().shape())) {
           throw new CheckpointException(
               file,
               tensor.name(),
               (info == null ? "missing" : info.describe())
-                  + ", needed F32 "
+                  + ", needed "
+                  + tensor.spec().dtype()
+                  + " "
                   + tensor.spec().shape()
                   + "; start again with --overwrite");
         }
@@ -279,20 +242,17 @@ final class TrainingCheckpoint {
     }
   }
 
-  private static long readTensor(Safetensors source, TensorInfo info, Tensor tensor)
+  private static long readTensor(Safetensors source, TensorInfo info, CheckpointTensor tensor)
       throws IOException {
     CRC32C crc = new CRC32C();
     int step = step(tensor);
     for (int first = 0; first < tensor.rows(); first += step) {
       int count = Math.min(step, tensor.rows() - first);
       try (Arena arena = Arena.ofConfined()) {
-        long rowBytes = 4L * tensor.columns();
-        MemorySegment strip = arena.allocate(count * rowBytes);
-        source.read(info, first * rowBytes, strip);
+        MemorySegment strip = arena.allocate(count * tensor.rowBytes());
+        source.read(info, first * tensor.rowBytes(), strip);
         crc.update(strip.asByteBuffer());
-        if (tensor.matrix() == null) {
-          MemorySegment.copy(strip, FLOAT, 0, tensor.vector(), tensor.from() + first, count);
-        } else if (tensor.matrix().put(first, count, strip, ElementType.F32) >= 0) {
+        if (!tensor.copyFrom(strip, first, count)) {
           return -1; // a value that is not finite was never written
         }
       }

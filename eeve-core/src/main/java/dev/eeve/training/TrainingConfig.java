@@ -51,6 +51,11 @@ public record TrainingConfig(
         "gradient_accumulation_steps",
         gradientAccumulationSteps,
         "fewer");
+    if (optimizer.memory().optimizerInBwd() && gradientAccumulationSteps > 1) {
+      throw new IllegalArgumentException(
+          "gradient_accumulation_steps: %d, needed 1 with optimizer_in_bwd, which uses a gradient up before the next pass; raise micro_batch_size"
+              .formatted(gradientAccumulationSteps));
+    }
     check(maxSteps >= 0, "max_steps", maxSteps, "0 or more");
     check(numEpochs >= 1, "num_epochs", numEpochs, "1 or more");
     check(newTokenBias >= 0 && newTokenBias <= 1e6, "new_token_bias", newTokenBias, "0 or more");

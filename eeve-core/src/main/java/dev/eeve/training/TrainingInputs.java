@@ -1,5 +1,6 @@
 package dev.eeve.training;
 
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.Weights;
 import dev.eeve.model.MemoryPlan;
 import dev.eeve.model.PhiConfig;
@@ -51,7 +52,10 @@ record TrainingInputs(
     }
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
     Parameters parameters = Parameters.of(config, base.kept(plan));
-    TrainableParameters trainable = select(plan, parameters, old, fresh);
+    TrainableParameters selected = select(plan, parameters, old, fresh);
+    OptimizerMemory kept = plan.config().optimizer().memory();
+    TrainingModel.requireKept(selected, kept);
+    TrainableParameters trainable = kept.bf16StochasticRound() ? selected : selected.inPlace();
     int length = plan.config().sequenceLen();
     if (length > config.maxPositionEmbeddings()) {
       length = config.maxPositionEmbeddings();
@@ -159,14 +163,14 @@ record TrainingInputs(
   }
 
   /** What a resumed run must share with the interrupted one. */
-  Map<String, String> fingerprint(TrainingPlan plan, int index, PhiModel model) {
+  Map<String, String> fingerprint(TrainingPlan plan, int index, ElementType type, PhiModel model) {
     Map<String, String> all = new LinkedHashMap<>(plan.settings());
     all.remove("datasets"); // their content counts, not their place
     all.remove("base_model");
     all.put("position in stages", Integer.toString(index));
     all.put("content of datasets", Long.toHexString(data.checksum()));
     all.put("trained rows", Long.toHexString(trainable.toString().hashCode() & 0xFFFFFFFFL));
-    all.put("base model", model.type() + " " + Long.toHexString(sample(model)));
+    all.put("base model", type + " " + Long.toHexString(sample(model)));
     return all;
   }
 

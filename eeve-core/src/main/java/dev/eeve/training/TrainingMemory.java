@@ -93,12 +93,13 @@ public final class TrainingMemory {
       int threads) {
     List<MemoryPlan.Item> items =
         new ArrayList<>(MemoryPlan.forWeights(config, trainable.parameters().types()).items());
-    long trained = TrainingModel.byteSize(trainable.parameters(), trainable) / 2;
+    OptimizerMemory kept = settings.optimizer().memory();
+    long masters = TrainingModel.masterBytes(trainable, kept);
     long adapters = TrainingModel.adapterBytes(trainable);
-    items.add(new MemoryPlan.Item("masters", trained, true));
+    items.add(new MemoryPlan.Item("masters", masters, true));
     items.add(new MemoryPlan.Item("adapters", adapters, true));
-    items.add(new MemoryPlan.Item("gradients", trained + adapters, true));
-    items.add(new MemoryPlan.Item("moments", 2 * (trained + adapters), true));
+    items.add(new MemoryPlan.Item("gradients", gradients(trainable, kept) + adapters, true));
+    items.add(new MemoryPlan.Item("moments", moments(trainable, kept), true));
     items.add(new MemoryPlan.Item("copies_of_frozen_rows", frozenCopies(trainable), true));
     int lowest = TrainingModel.lowestLayer(config, trainable);
     long activations =
@@ -117,6 +118,33 @@ public final class TrainingMemory {
     items.add(new MemoryPlan.Item("data", dataBytes, false));
     items.add(new MemoryPlan.Item("jvm", JVM_BYTES, true));
     return new MemoryPlan(items);
+  }
+
+  private static long gradients(TrainableParameters trainable, OptimizerMemory kept) {
+    return GradientMemory.byteSize(trainable, kept.optimizerInBwd())
+        + Float.BYTES * vectorElements(trainable);
+  }
+
+  private static long moments(TrainableParameters trainable, OptimizerMemory kept) {
+    long bytes =
+        TrainingModel.adapterMomentBytes(trainable, kept.eightBitMoments())
+            + 2 * Float.BYTES * vectorElements(trainable);
+    for (String name : trainable.trained().keySet()) {
+      Parameter parameter = trainable.parameters().get(name);
+      for (RowSet.Range range : trainable.rows(name).ranges()) {
+        if (!parameter.isVector()) {
+          bytes += Moments.byteSize(range.count(), parameter.columns(), kept.eightBitMoments());
+        }
+      }
+    }
+    return bytes;
+  }
+
+  private static long vectorElements(TrainableParameters trainable) {
+    return trainable.trained().entrySet().stream()
+        .filter(entry -> trainable.parameters().get(entry.getKey()).isVector())
+        .mapToLong(entry -> entry.getValue().count())
+        .sum();
   }
 
   /** Frozen rows after trained ones that do not start where a panel does. */
@@ -205,11 +233,30 @@ public final class TrainingMemory {
   private static String advice(MemoryPlan plan, TrainingConfig settings) {
     return switch (largest(plan).name()) {
       case "adapters" -> "lower lora_r or name fewer lora_target_modules";
-      case "masters", "gradients", "moments" ->
-          "train fewer rows: another stage or narrower unfrozen_parameters";
+      case "masters", "gradients", "moments" -> smallerOptimizer(plan, settings);
       case "activations", "logits", "scratch" -> smallerBatch(settings);
       default -> "take a smaller base_model or a machine with more memory";
     };
+  }
+
+  /** Of what grows with the rows that train. */
+  private static String smallerOptimizer(MemoryPlan plan, TrainingConfig settings) {
+    OptimizerMemory kept = settings.optimizer().memory();
+    boolean adapts =
+        plan.items().stream().anyMatch(item -> item.name().equals("adapters") && item.bytes() > 0);
+    List<String> left = new ArrayList<>();
+    if (!kept.eightBitMoments()) {
+      left.add("optimizer: adamw_8bit");
+    }
+    if (!adapts && !kept.optimizerInBwd()) {
+      left.add("optimizer_in_bwd: true");
+    }
+    if (!adapts && !kept.bf16StochasticRound()) {
+      left.add("bf16_stochastic_round: true");
+    }
+    return left.isEmpty()
+        ? "train fewer rows: another stage or narrower unfrozen_parameters"
+        : "set " + String.join(", ", left) + "; or train fewer rows";
   }
 
   private static String smallerBatch(TrainingConfig settings) {

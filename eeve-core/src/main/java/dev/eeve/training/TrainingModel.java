@@ -20,9 +20,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A model in training: rows that train are fp32 copies with a gradient beside each, all others are
- * read from the model, which never changes. A frozen row has no copy, no gradient and no way to be
- * written.
+ * A model in training: rows that train are fp32 masters with a gradient beside each, all others are
+ * read from the model, where they never change. Masters are copies, or the model's own memory where
+ * a selection trains {@linkplain TrainableParameters#inPlace in place} or rows are rounded by
+ * chance ({@link OptimizerMemory#bf16StochasticRound}). A frozen row has no copy, no gradient and
+ * no way to be written.
  */
 public final class TrainingModel implements AutoCloseable {
   private final PhiModel base;
@@ -39,13 +41,14 @@ public final class TrainingModel implements AutoCloseable {
   private final long seed;
   private int linears;
 
-  private TrainingModel(PhiModel base, TrainableParameters trainable, long seed) {
+  private TrainingModel(
+      PhiModel base, TrainableParameters trainable, OptimizerMemory kept, long seed) {
     this.base = base;
     this.trainable = trainable;
     this.seed = seed;
     this.adapted = new HashSet<>(trainable.adapted());
     PhiConfig config = base.config();
-    RowSplitter splitter = new RowSplitter(arena, trainable, trained);
+    RowSplitter splitter = new RowSplitter(arena, trainable, kept, trained);
     embedTokens = splitter.matrix("model.embed_tokens.weight", base.embedTokens());
     for (int i = 0; i < base.layers().size(); i++) {
       layers.add(layer(splitter, "model.layers." + i + ".", base.layers().get(i)));
@@ -105,35 +108,58 @@ public final class TrainingModel implements AutoCloseable {
    * @return the model in training, its gradients zero
    */
   public static TrainingModel of(PhiModel base, TrainableParameters trainable, long seed) {
+    return of(base, trainable, OptimizerMemory.EXACT, seed);
+  }
+
+  static TrainingModel of(
+      PhiModel base, TrainableParameters trainable, OptimizerMemory kept, long seed) {
+    requireKept(trainable, kept);
     if (!trainable.parameters().equals(Parameters.of(base))) {
       throw new IllegalArgumentException(
           "trainable: its parameters are not the model's, needed a selection of this model's");
     }
-    return new TrainingModel(base, trainable, seed);
+    return new TrainingModel(base, trainable, kept, seed);
   }
 
-  /**
-   * Bytes of fp32 copies and their gradients.
-   *
-   * @param parameters of the model
-   * @param trainable what trains
-   * @return what {@link #of} takes off-heap, but for frozen rows behind trained ones
-   */
-  public static long byteSize(Parameters parameters, TrainableParameters trainable) {
-    long bytes = 0;
+  /** Refuses settings that what trains does not go with. */
+  static void requireKept(TrainableParameters trainable, OptimizerMemory kept) {
+    if (trainable.adapter().isPresent() && (kept.bf16StochasticRound() || kept.optimizerInBwd())) {
+      throw new IllegalArgumentException(
+          "%s: given beside an adapter, which is small and F32; set adapter: none or remove it"
+              .formatted(kept.optimizerInBwd() ? "optimizer_in_bwd" : "bf16_stochastic_round"));
+    }
     for (String name : trainable.trained().keySet()) {
-      Parameter parameter = parameters.get(name);
-      for (RowSet.Range range : trainable.rows(name).ranges()) {
-        bytes +=
-            parameter.isVector()
-                ? 2L * Float.BYTES * range.count()
-                : 2 * Weights.byteSize(ElementType.F32, range.count(), parameter.columns());
+      Parameter parameter = trainable.parameters().get(name);
+      if (kept.bf16StochasticRound()
+          && !parameter.isVector()
+          && parameter.type() != ElementType.BF16) {
+        throw new IllegalArgumentException(
+            "bf16_stochastic_round: %s is %s, needed BF16; remove it or convert base_model"
+                .formatted(name, parameter.type()));
       }
+    }
+  }
+
+  /** Bytes of the copies of rows that train. */
+  static long masterBytes(TrainableParameters trainable, OptimizerMemory kept) {
+    return trainable.trained().keySet().stream()
+        .mapToLong(name -> RowSplitter.byteSize(trainable, kept, name))
+        .sum();
+  }
+
+  /** Bytes of the moments of an adapter's matrices. */
+  static long adapterMomentBytes(TrainableParameters trainable, boolean eightBit) {
+    long bytes = 0;
+    for (String module : trainable.adapted()) {
+      Parameter weight = trainable.parameters().get(module + ".weight");
+      int rank = trainable.adapter().orElseThrow().r();
+      bytes += Moments.byteSize(rank, weight.columns(), eightBit);
+      bytes += Moments.byteSize(weight.rows(), rank, eightBit);
     }
     return bytes;
   }
 
-  /** Bytes of an adapter's matrices; gradients and moments take as much each. */
+  /** Bytes of an adapter's matrices; gradients take as much. */
   static long adapterBytes(TrainableParameters trainable) {
     long bytes = 0;
     for (String module : trainable.adapted()) {
@@ -178,7 +204,7 @@ public final class TrainingModel implements AutoCloseable {
   /**
    * The model that frozen rows are read from.
    *
-   * @return unchanged by training
+   * @return its frozen rows are unchanged by training
    */
   public PhiModel base() {
     return base;

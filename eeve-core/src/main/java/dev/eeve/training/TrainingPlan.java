@@ -170,7 +170,6 @@ public record TrainingPlan(
             config(s),
             List.of(),
             Map.of());
-    choice(s, "optimizer", "adamw", List.of("adamw", "adamw_torch"));
     return plan.with(s.finish(), shown(values));
   }
 
@@ -290,7 +289,8 @@ public record TrainingPlan(
             s.number("adam_epsilon").orElse(1e-5),
             s.number("weight_decay").orElse(0),
             s.texts("no_decay"),
-            s.number("max_grad_norm").orElse(1));
+            s.number("max_grad_norm").orElse(1),
+            memory(s));
     if (s.has("max_steps") && s.has("num_epochs")) {
       throw new IllegalArgumentException(
           "num_epochs: given with max_steps, needed one of them; remove one");
@@ -309,6 +309,21 @@ public record TrainingPlan(
         s.flag("gradient_checkpointing", false),
         s.whole("seed", 42),
         s.value("early_stop").map(TrainingPlan::earlyStop).orElse(EarlyStop.OFF));
+  }
+
+  private static OptimizerMemory memory(Settings s) {
+    List<String> optimizers = List.of("adamw", "adamw_torch", "adamw_8bit", "adamw_bnb_8bit");
+    boolean inBwd = s.flag("optimizer_in_bwd", false);
+    if (!inBwd && s.has("grad_norm_from")) {
+      throw new IllegalArgumentException(
+          "grad_norm_from: given without optimizer_in_bwd, which needs it; remove it");
+    }
+    return new OptimizerMemory(
+        choice(s, "optimizer", "adamw", optimizers) >= 2,
+        s.flag("bf16_stochastic_round", false),
+        inBwd,
+        OptimizerMemory.GradNormFrom.values()[
+            choice(s, "grad_norm_from", "previous_step", List.of("previous_step", "second_pass"))]);
   }
 
   private static EarlyStop earlyStop(Object value) {

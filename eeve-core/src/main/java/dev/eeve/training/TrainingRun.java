@@ -109,7 +109,7 @@ public final class TrainingRun {
         TrainingMemory.require(inputs.memory(plan, start, threads), plan.config());
         inputs.describeBias(plan).ifPresent(listener::message);
         describeKept(plan, start).ifPresent(listener::message);
-        try (PhiModel model = start.open(plan, threads)) {
+        try (PhiModel model = start.open(plan, inputs.trainable(), threads)) {
           if (!runStage(plan, i, model, start, inputs, resumes, several, last)) {
             return false;
           }
@@ -195,7 +195,7 @@ public final class TrainingRun {
       boolean several,
       boolean last)
       throws IOException {
-    Map<String, String> fingerprint = inputs.fingerprint(plan, index, model);
+    Map<String, String> fingerprint = inputs.fingerprint(plan, index, base.type(), model);
     MetricsFile lines = new MetricsFile(metrics());
     try (Trainer trainer =
         Trainer.of(
@@ -312,7 +312,7 @@ public final class TrainingRun {
   private static TrainedModelFolder.Options options(
       TrainingPlan plan, PhiModel model, StageBase base) throws IOException {
     Optional<Path> folder = base.folder();
-    TrainedModelFolder.Options plain = TrainedModelFolder.Options.of(model);
+    TrainedModelFolder.Options plain = TrainedModelFolder.Options.of(model, base.type());
     Map<String, ElementType> types =
         folder.isPresent() ? base.types() : new LinkedHashMap<>(plain.types());
     Map<String, byte[]> files = new LinkedHashMap<>();

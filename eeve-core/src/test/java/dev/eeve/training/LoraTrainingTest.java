@@ -184,7 +184,8 @@ class LoraTrainingTest {
   void gradientsAreTheMergedModelsProjected() throws IOException {
     TrainingBatch batch = batch(20, 31);
     try (TrainingModel plain = TrainingModel.of(base, TrainableParameters.of(parameters))) {
-      TrainedModelFolder.write(folder.resolve("base"), plain, TrainedModelFolder.Options.of(base));
+      TrainedModelFolder.write(
+          folder.resolve("base"), plain, TrainedModelFolder.Options.of(base, base.type()));
     }
     try (TrainingModel model = model(config(0));
         TrainingPass pass = pass(model, true)) {

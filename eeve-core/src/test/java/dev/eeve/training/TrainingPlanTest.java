@@ -109,7 +109,8 @@ class TrainingPlanTest {
             1e-6,
             0.1,
             List.of(".+bias"),
-            0),
+            0,
+            OptimizerMemory.EXACT),
         optimizer);
     assertEquals(512, config.sequenceLen());
     assertTrue(config.samplePacking() && config.gradientCheckpointing() && !config.shuffle());

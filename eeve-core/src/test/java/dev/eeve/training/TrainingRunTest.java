@@ -115,6 +115,43 @@ class TrainingRunTest {
     }
   }
 
+  /** Every parameter in the least memory. */
+  private Map<String, Object> least(String output) {
+    Map<String, Object> all = settings(output);
+    all.put("stage", 6);
+    all.put("adapter", "none");
+    all.put("optimizer", "adamw_8bit");
+    all.put("bf16_stochastic_round", true);
+    all.put("optimizer_in_bwd", true);
+    all.put("gradient_checkpointing", true);
+    all.put("max_grad_norm", 0.5);
+    return all;
+  }
+
+  @Test
+  void anInterruptedRunInTheLeastMemoryEndsWithTheBitsOfAWholeOne() throws IOException {
+    for (String from : new String[] {"previous_step", "second_pass"}) {
+      Map<String, Object> whole = least("whole-" + from);
+      whole.put("grad_norm_from", from);
+      assertTrue(run(whole, TrainingRun.Existing.REFUSE, -1, 2));
+      for (int step : new int[] {1, 4}) {
+        String output = "cut-" + step + "-" + from;
+        Map<String, Object> settings = least(output);
+        settings.put("grad_norm_from", from);
+        assertFalse(run(settings, TrainingRun.Existing.REFUSE, step, 1));
+        assertTrue(run(settings, TrainingRun.Existing.RESUME, -1, 3));
+        assertArrayEquals(weights("whole-" + from), weights(output));
+      }
+    }
+    assertFalse(
+        Arrays.equals(weights("whole-previous_step"), weights("whole-second_pass")), "clips");
+    assertFalse(run(least("other"), TrainingRun.Existing.REFUSE, 2, 1));
+    Map<String, Object> other = least("other");
+    other.put("optimizer", "adamw");
+    other.remove("bf16_stochastic_round");
+    assertRefused(other, "there, ");
+  }
+
   @Test
   void aRunKilledLongAfterItsCheckpointRepeatsItsUpdatesAndCutsItsMetrics() throws IOException {
     assertTrue(run(settings("whole"), TrainingRun.Existing.REFUSE, -1, 1));

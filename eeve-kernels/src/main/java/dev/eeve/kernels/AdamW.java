@@ -128,6 +128,50 @@ public final class AdamW {
     job.parameter = job.firstMoment = job.secondMoment = job.gradient = null;
   }
 
+  /**
+   * Updates a matrix with 8-bit moments: they are widened, updated as above and narrowed again, and
+   * so is a bfloat16 parameter, which is rounded up or down by chance so that small updates are not
+   * lost. The same bits at any number of threads.
+   *
+   * @param workers the caller's threads
+   * @param parameter p (N, K), F32 or BF16, updated
+   * @param moments m and v (N, K), updated
+   * @param gradient (N, K), F32, read
+   * @param step the constants
+   * @param seed of the rounding: another one for each parameter and update
+   * @return false where a BF16 value became infinite or NaN
+   */
+  public static boolean step(
+      Workers workers,
+      Weights parameter,
+      BlockMoments moments,
+      Weights gradient,
+      Step step,
+      int seed) {
+    boolean fits =
+        parameter.rows() == gradient.rows()
+            && parameter.columns() == gradient.columns()
+            && (parameter.type() == ElementType.F32 || parameter.type() == ElementType.BF16)
+            && parameter.line(0, 0) % Weights.LINE_BYTES == 0;
+    if (!fits) {
+      throw new IllegalArgumentException(
+          "parameter: %s (%d, %d), needed F32 or BF16 (%d, %d) from a whole line on"
+              .formatted(
+                  parameter.type(),
+                  parameter.rows(),
+                  parameter.columns(),
+                  gradient.rows(),
+                  gradient.columns()));
+    }
+    if (moments.rows != gradient.rows() || moments.columns != gradient.columns()) {
+      throw new IllegalArgumentException(
+          "moments: (%d, %d), needed (%d, %d)"
+              .formatted(moments.rows, moments.columns, gradient.rows(), gradient.columns()));
+    }
+    require("gradient", gradient, gradient);
+    return workers.blockStepJob.run(workers, parameter, moments, gradient, step, seed);
+  }
+
   private static void require(String name, Weights found, Weights needed) {
     if (found.type() != ElementType.F32
         || needed.type() != ElementType.F32

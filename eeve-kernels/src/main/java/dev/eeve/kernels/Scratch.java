@@ -17,6 +17,8 @@ final class Scratch implements AutoCloseable {
   private final short[][] shorts = new short[Use.values().length][0];
   private double[] doubles = {};
   private byte[] bytes = {};
+  private int[] ints = {};
+  private int[] codes = {};
 
   /** What a buffer is for; one thread may use each of them at the same time. */
   enum Use {
@@ -97,6 +99,22 @@ final class Scratch implements AutoCloseable {
       doubles = new double[size];
     }
     return doubles;
+  }
+
+  /** At least {@code size} ints of unknown content. */
+  int[] ints(int size) {
+    if (ints.length < size) {
+      ints = new int[size];
+    }
+    return ints;
+  }
+
+  /** As {@link #ints}, beside them. */
+  int[] codes(int size) {
+    if (codes.length < size) {
+      codes = new int[size];
+    }
+    return codes;
   }
 
   AttentionBuffers attentionBuffers() {

@@ -4,8 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
@@ -59,15 +59,15 @@ public final class Weights {
   /**
    * Takes memory for a matrix of zeros.
    *
-   * @param arena owner of the memory
+   * @param memory owner of the memory; what it gives is zero, or overwritten before it is read
    * @param type element type
    * @param rows N, at least 1
    * @param columns K, at least 1; whole blocks of the type
    * @return the matrix
    */
-  public static Weights allocate(Arena arena, ElementType type, int rows, int columns) {
+  public static Weights allocate(SegmentAllocator memory, ElementType type, int rows, int columns) {
     return new Weights(
-        arena.allocate(byteSize(type, rows, columns), ALIGNMENT), type, rows, columns, 0);
+        memory.allocate(byteSize(type, rows, columns), ALIGNMENT), type, rows, columns, 0);
   }
 
   /**

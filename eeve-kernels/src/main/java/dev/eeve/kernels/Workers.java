@@ -31,6 +31,7 @@ public final class Workers implements AutoCloseable {
   final KeyValueJob keyValueJob = new KeyValueJob();
   final AttentionBackwardJob attentionBackwardJob = new AttentionBackwardJob();
   final AdamW.StepJob adamWJob = new AdamW.StepJob();
+  final BlockStepJob blockStepJob = new BlockStepJob();
   final GradientNorm.SumJob gradientNormJob = new GradientNorm.SumJob();
 
   /** The job whose units other threads may claim. */

@@ -136,6 +136,7 @@ class AllocationTest {
       float[] logits = random.floats(1000, ElementType.F32);
       Weights trained = Weights.allocate(arena, ElementType.F32, 40, width);
       AdamW.Step step = new AdamW.Step(1, 0.1, 0.9, 0.95, 1e-5, 0.1, 1);
+      BlockMoments moments = BlockMoments.allocate(arena, 40, width);
       for (int rows : new int[] {1, 20}) {
         FloatMatrix x = random.matrix(rows, width);
         FloatMatrix y = FloatMatrix.allocate(rows, width);
@@ -159,6 +160,8 @@ class AllocationTest {
         calls.put("RotaryEmbedding", () -> rotary.forward(y, 120 - rows));
         calls.put("Embedding", () -> Embedding.forward(y, ids, 0, table));
         calls.put("AdamW", () -> AdamW.step(workers, trained, trained, trained, trained, step));
+        calls.put(
+            "AdamW, 8-bit moments", () -> AdamW.step(workers, table, moments, trained, step, 1));
         calls.put("GradientNorm", () -> GradientNorm.sumOfSquares(workers, trained));
         calls.put("Argmax", () -> Argmax.of(logits, 0, 999));
         calls.put("Softmax", () -> Softmax.forward(logits, 0, 999));
