@@ -157,8 +157,7 @@ public final class GgufExport {
           .log(
               Level.WARNING,
               "%d matrices stay F16: their rows are no multiple of %d elements; the first is %s"
-                  .formatted(
-                      kept.size(), types.of(kept.getFirst()).elements(), kept.getFirst()));
+                  .formatted(kept.size(), types.of(kept.getFirst()).elements(), kept.getFirst()));
     }
     long total = tensors.values().stream().mapToLong(ResolvedTensor::byteSize).sum();
     long done = 0;

@@ -92,7 +92,11 @@ final class QuantizeCommand extends BaseCommand {
     DType type = TYPES.get(name);
     if (type == null) {
       throw new UsageException(
-          option + ": " + name + ", needed q8_0, q4_0, f16" + (more.isEmpty() ? " or bf16" : ", bf16" + more));
+          option
+              + ": "
+              + name
+              + ", needed q8_0, q4_0, f16"
+              + (more.isEmpty() ? " or bf16" : ", bf16" + more));
     }
     return type;
   }

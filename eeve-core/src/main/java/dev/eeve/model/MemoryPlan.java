@@ -121,7 +121,7 @@ public record MemoryPlan(List<Item> items) {
     int rows = Math.min(blocking.tokens(), capacity);
     items.add(new Item("activations", (rows + 1L) * activationBytesPerRow(config), false));
     items.add(new Item("logits", (long) config.vocabSize() * Float.BYTES, false));
-    items.add(new Item("scratch", scratchBytes(config, rows, blocking, threads), false));
+    items.add(new Item("scratch", scratchBytes(config, rows, capacity, blocking, threads), false));
     items.add(new Item("prompt_lookup", promptLookupBytes(config), false));
     return new MemoryPlan(items);
   }
@@ -137,14 +137,18 @@ public record MemoryPlan(List<Item> items) {
     return (Activations.floatsPerRow(config) + 2L) * Float.BYTES;
   }
 
-  /** Inputs packed for tiles, and for each thread its widened weights, sums and attention tiles. */
-  private static long scratchBytes(PhiConfig config, int rows, Blocking blocking, int threads) {
+  /**
+   * Inputs packed for tiles, and for each thread its widened weights, sums, attention tiles, blocks
+   * of keys and values as they are and as fp32, and a query's scores.
+   */
+  private static long scratchBytes(
+      PhiConfig config, int rows, int capacity, Blocking blocking, int threads) {
     long padded = rows + MAX_TILE_ROWS;
     long packed = padded * ((long) config.hiddenSize() + config.intermediateSize());
     long product = MAX_PANELS * (padded + blocking.depth()) * Weights.PANEL_ROWS;
     long width = config.headDim() + (long) MAX_TILE_ROWS * 2;
     long keys = blocking.keys() + (long) MAX_TILE_ROWS * 2;
-    long attention = 2 * keys * width + 4L * MAX_TILE_ROWS * (width + 2 * keys);
+    long attention = 5 * keys * width + 4L * MAX_TILE_ROWS * (width + 2 * keys) + capacity;
     return (packed + threads * (product + attention)) * Float.BYTES;
   }
 

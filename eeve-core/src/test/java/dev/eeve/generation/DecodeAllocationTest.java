@@ -34,15 +34,6 @@ class DecodeAllocationTest {
     GenerationConfig greedy = GenerationConfig.greedy(TOKENS).withIgnoreEos(true);
     GenerationConfig sampled =
         greedy.withTemperature(1f).withTopK(100).withTopP(0.9f).withRepetitionPenalty(1.1f);
-    for (ElementType type : new ElementType[] {ElementType.F16, ElementType.Q8_0}) {
-      try (LanguageModel model =
-          LanguageModel.of(
-              PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1),
-              Optional.of(ByteTokenizer.make()),
-              LoadOptions.defaults().withThreads(1).withCacheType(type))) {
-        assertAllocatesLittle(model, greedy);
-      }
-    }
     LoraConfig lora = new LoraConfig(4, 8, 0, false, LoraConfig.ALL_LINEAR, List.of());
     try (Arena arena = Arena.ofShared();
         LanguageModel model =
@@ -54,6 +45,15 @@ class DecodeAllocationTest {
       for (GenerationConfig config : new GenerationConfig[] {greedy, sampled}) {
         assertAllocatesLittle(model, config);
         assertAllocatesLittle(model.withAdapters(adapter, adapter), config);
+      }
+    }
+    for (ElementType type : new ElementType[] {ElementType.F16, ElementType.Q8_0}) {
+      try (LanguageModel model =
+          LanguageModel.of(
+              PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1),
+              Optional.of(ByteTokenizer.make()),
+              LoadOptions.defaults().withThreads(1).withCacheType(type))) {
+        assertAllocatesLittle(model, greedy);
       }
     }
   }

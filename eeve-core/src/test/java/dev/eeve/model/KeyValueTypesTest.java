@@ -75,8 +75,7 @@ class KeyValueTypesTest {
         }
       }
       assertArrayEquals(
-          ids(golden.get("greedy_ids")),
-          greedy(model, pool, type, ids(golden.get("prompt_ids"))));
+          ids(golden.get("greedy_ids")), greedy(model, pool, type, ids(golden.get("prompt_ids"))));
     }
     assertTrue(sum > 0, "the cache is narrower");
     double mean =

@@ -5,8 +5,7 @@ import java.util.Arrays;
 
 /**
  * {@code out = softmax(q · kᵀ / √D + causal) · v} per head over the cached keys and values, with a
- * running softmax over blocks of keys (Milakov and Gimelshein, 2018; Dao et al., 2022): no row of
- * scores is longer than a block.
+ * running softmax over blocks of keys (Milakov and Gimelshein, 2018; Dao et al., 2022).
  *
  * <p>A query's result depends on its position and the cache alone. Blocks start at position 0; in a
  * block: scores in feature order, the block's maximum, {@code p = e^(s − max)}, their sum in 16
@@ -215,7 +214,7 @@ public final class CausalAttention {
     int end = job.firstPosition + row + 1;
     float[] keys = scratch.floats(Use.KEYS, job.keyBlock * size);
     float[] values = scratch.floats(Use.VALUES, job.keyBlock * size);
-    float[] scores = scratch.floats(Use.SCORES, job.keyBlock);
+    float[] scores = scratch.floats(Use.SCORES, cache.capacity() + job.keyBlock);
     float[] sums = scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS);
     float[] query = scratch.floats(Use.QUERIES, size);
     float[] result = scratch.floats(Use.OUTPUT, size);
@@ -223,26 +222,29 @@ public final class CausalAttention {
     for (int d = 0; d < size; d++) {
       query[d] = job.q.data()[job.q.index(row) + head * size + d] * scale;
     }
+    for (int from = 0; from < end; from += job.keyBlock) { // all keys first: memory is one stream
+      int count = Math.min(job.keyBlock, end - from);
+      KeyValueReads.keys(keys, cache, keyHead, from, count, scratch);
+      if (Simd.VECTOR) {
+        VectorAttention.scores(scores, from, query, keys, size, count);
+      } else {
+        scores(scores, from, query, keys, size, count);
+      }
+    }
     Arrays.fill(result, 0, size, 0f);
     float max = Float.NEGATIVE_INFINITY;
     float sum = 0f;
     for (int from = 0; from < end; from += job.keyBlock) {
       int count = Math.min(job.keyBlock, end - from);
-      KeyValueReads.keys(keys, cache, keyHead, from, count, scratch);
-      if (Simd.VECTOR) {
-        VectorAttention.scores(scores, query, keys, size, count);
-      } else {
-        scores(scores, query, keys, size, count);
-      }
-      float newMax = Math.max(max, largest(scores, 0, count, scratch));
+      float newMax = Math.max(max, largest(scores, from, count, scratch));
       float shrink = Exponential.exp(max - newMax);
       max = newMax;
-      sum = Math.fma(sum, shrink, exponentials(scores, 0, count, max, sums));
+      sum = Math.fma(sum, shrink, exponentials(scores, from, count, max, sums));
       KeyValueReads.values(values, cache, keyHead, from, count, scratch);
       if (Simd.VECTOR) {
-        VectorAttention.addValues(result, shrink, scores, values, size, count);
+        VectorAttention.addValues(result, shrink, scores, from, values, size, count);
       } else {
-        addValues(result, shrink, scores, values, size, count, 0);
+        addValues(result, shrink, scores, from, values, size, count, 0);
       }
     }
     int target = job.out.index(row) + head * size;
@@ -252,8 +254,8 @@ public final class CausalAttention {
     job.keep(head, row, max, sum);
   }
 
-  /** Scores of {@code count} keys, and of some after them. */
-  static void scores(float[] scores, float[] query, float[] keys, int size, int count) {
+  /** Scores of {@code count} keys from {@code at} on, and of some after them. */
+  static void scores(float[] scores, int at, float[] query, float[] keys, int size, int count) {
     for (int i = 0; i < count; i += 4) { // side by side they hide the latency of their chains
       float s0 = 0f;
       float s1 = 0f;
@@ -267,10 +269,10 @@ public final class CausalAttention {
         s2 = Math.fma(query[d], keys[line + 2], s2);
         s3 = Math.fma(query[d], keys[line + 3], s3);
       }
-      scores[i] = s0;
-      scores[i + 1] = s1;
-      scores[i + 2] = s2;
-      scores[i + 3] = s3;
+      scores[at + i] = s0;
+      scores[at + i + 1] = s1;
+      scores[at + i + 2] = s2;
+      scores[at + i + 3] = s3;
     }
   }
 
@@ -311,6 +313,7 @@ public final class CausalAttention {
       float[] result,
       float shrink,
       float[] scores,
+      int at,
       float[] values,
       int size,
       int count,
@@ -319,7 +322,7 @@ public final class CausalAttention {
       result[d] *= shrink;
     }
     for (int i = 0; i < count; i++) {
-      float p = scores[i];
+      float p = scores[at + i];
       for (int d = firstFeature; d < size; d++) {
         result[d] = Math.fma(p, values[i * size + d], result[d]);
       }

@@ -24,10 +24,10 @@ final class VectorAttention {
   private VectorAttention() {}
 
   /** Scores of one query; lanes are keys, features in order. */
-  static void scores(float[] scores, float[] query, float[] keys, int size, int count) {
+  static void scores(float[] scores, int at, float[] query, float[] keys, int size, int count) {
     int i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES) {
-      fourScores(scores, query, keys, size, i);
+      fourScores(scores, at, query, keys, size, i);
     }
     for (; i < count; i += LANES) {
       int key = KeyValueReads.key(size, i);
@@ -36,12 +36,13 @@ final class VectorAttention {
         FloatVector k = FloatVector.fromArray(FLOATS, keys, key + d * KEY_BLOCK);
         sum = k.fma(FloatVector.broadcast(FLOATS, query[d]), sum);
       }
-      sum.intoArray(scores, i);
+      sum.intoArray(scores, at + i);
     }
   }
 
   /** Four vectors of keys side by side hide the latency of the sums. */
-  private static void fourScores(float[] scores, float[] query, float[] keys, int size, int i) {
+  private static void fourScores(
+      float[] scores, int at, float[] query, float[] keys, int size, int i) {
     int key0 = KeyValueReads.key(size, i);
     int key1 = KeyValueReads.key(size, i + LANES);
     int key2 = KeyValueReads.key(size, i + 2 * LANES);
@@ -58,52 +59,59 @@ final class VectorAttention {
       s2 = FloatVector.fromArray(FLOATS, keys, key2 + line).fma(q, s2);
       s3 = FloatVector.fromArray(FLOATS, keys, key3 + line).fma(q, s3);
     }
-    s0.intoArray(scores, i);
-    s1.intoArray(scores, i + LANES);
-    s2.intoArray(scores, i + 2 * LANES);
-    s3.intoArray(scores, i + 3 * LANES);
+    s0.intoArray(scores, at + i);
+    s1.intoArray(scores, at + i + LANES);
+    s2.intoArray(scores, at + i + 2 * LANES);
+    s3.intoArray(scores, at + i + 3 * LANES);
   }
 
   /** {@code result = result · shrink + Σ p · v} of one query; lanes are features. */
   static void addValues(
-      float[] result, float shrink, float[] scores, float[] values, int size, int count) {
+      float[] result, float shrink, float[] scores, int at, float[] values, int size, int count) {
     int bound = FLOATS.loopBound(size);
     int d = 0;
     if (bound / LANES % 5 == 0) { // phi-2's heads of 80 at 256 and 512 bits
       for (; d < bound; d += 5 * LANES) {
-        addFiveValues(result, shrink, scores, values, size, count, d);
+        addFiveValues(result, shrink, scores, at, values, size, count, d);
       }
     }
     for (; d + 4 * LANES <= bound; d += 4 * LANES) {
-      addFourValues(result, shrink, scores, values, size, count, d);
+      addFourValues(result, shrink, scores, at, values, size, count, d);
     }
     for (; d < bound; d += LANES) {
       FloatVector sum = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
       for (int i = 0; i < count; i++) {
         FloatVector v = FloatVector.fromArray(FLOATS, values, i * size + d);
-        sum = v.fma(FloatVector.broadcast(FLOATS, scores[i]), sum);
+        sum = v.fma(FloatVector.broadcast(FLOATS, scores[at + i]), sum);
       }
       sum.intoArray(result, d);
     }
-    CausalAttention.addValues(result, shrink, scores, values, size, count, bound);
+    CausalAttention.addValues(result, shrink, scores, at, values, size, count, bound);
   }
 
   /** Five vectors of features side by side hide the latency of the sums. */
   private static void addFiveValues(
-      float[] result, float shrink, float[] scores, float[] values, int size, int count, int d) {
+      float[] result,
+      float shrink,
+      float[] scores,
+      int at,
+      float[] values,
+      int size,
+      int count,
+      int d) {
     FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
     FloatVector s1 = FloatVector.fromArray(FLOATS, result, d + LANES).mul(shrink);
     FloatVector s2 = FloatVector.fromArray(FLOATS, result, d + 2 * LANES).mul(shrink);
     FloatVector s3 = FloatVector.fromArray(FLOATS, result, d + 3 * LANES).mul(shrink);
     FloatVector s4 = FloatVector.fromArray(FLOATS, result, d + 4 * LANES).mul(shrink);
     for (int i = 0; i < count; i++) {
-      int at = i * size + d;
-      FloatVector p = FloatVector.broadcast(FLOATS, scores[i]);
-      s0 = FloatVector.fromArray(FLOATS, values, at).fma(p, s0);
-      s1 = FloatVector.fromArray(FLOATS, values, at + LANES).fma(p, s1);
-      s2 = FloatVector.fromArray(FLOATS, values, at + 2 * LANES).fma(p, s2);
-      s3 = FloatVector.fromArray(FLOATS, values, at + 3 * LANES).fma(p, s3);
-      s4 = FloatVector.fromArray(FLOATS, values, at + 4 * LANES).fma(p, s4);
+      int from = i * size + d;
+      FloatVector p = FloatVector.broadcast(FLOATS, scores[at + i]);
+      s0 = FloatVector.fromArray(FLOATS, values, from).fma(p, s0);
+      s1 = FloatVector.fromArray(FLOATS, values, from + LANES).fma(p, s1);
+      s2 = FloatVector.fromArray(FLOATS, values, from + 2 * LANES).fma(p, s2);
+      s3 = FloatVector.fromArray(FLOATS, values, from + 3 * LANES).fma(p, s3);
+      s4 = FloatVector.fromArray(FLOATS, values, from + 4 * LANES).fma(p, s4);
     }
     s0.intoArray(result, d);
     s1.intoArray(result, d + LANES);
@@ -114,18 +122,25 @@ final class VectorAttention {
 
   /** Four vectors, for other sizes. */
   private static void addFourValues(
-      float[] result, float shrink, float[] scores, float[] values, int size, int count, int d) {
+      float[] result,
+      float shrink,
+      float[] scores,
+      int at,
+      float[] values,
+      int size,
+      int count,
+      int d) {
     FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
     FloatVector s1 = FloatVector.fromArray(FLOATS, result, d + LANES).mul(shrink);
     FloatVector s2 = FloatVector.fromArray(FLOATS, result, d + 2 * LANES).mul(shrink);
     FloatVector s3 = FloatVector.fromArray(FLOATS, result, d + 3 * LANES).mul(shrink);
     for (int i = 0; i < count; i++) {
-      int at = i * size + d;
-      FloatVector p = FloatVector.broadcast(FLOATS, scores[i]);
-      s0 = FloatVector.fromArray(FLOATS, values, at).fma(p, s0);
-      s1 = FloatVector.fromArray(FLOATS, values, at + LANES).fma(p, s1);
-      s2 = FloatVector.fromArray(FLOATS, values, at + 2 * LANES).fma(p, s2);
-      s3 = FloatVector.fromArray(FLOATS, values, at + 3 * LANES).fma(p, s3);
+      int from = i * size + d;
+      FloatVector p = FloatVector.broadcast(FLOATS, scores[at + i]);
+      s0 = FloatVector.fromArray(FLOATS, values, from).fma(p, s0);
+      s1 = FloatVector.fromArray(FLOATS, values, from + LANES).fma(p, s1);
+      s2 = FloatVector.fromArray(FLOATS, values, from + 2 * LANES).fma(p, s2);
+      s3 = FloatVector.fromArray(FLOATS, values, from + 3 * LANES).fma(p, s3);
     }
     s0.intoArray(result, d);
     s1.intoArray(result, d + LANES);

@@ -154,8 +154,7 @@ class AllocationTest {
               calls.put(
                   "CausalAttention " + type,
                   () -> CausalAttention.forward(workers, y, x, cache, 120 - rows));
-              calls.put(
-                  "KeyValueRows " + type, () -> cache.put(workers, newKv, newKv, 120 - rows));
+              calls.put("KeyValueRows " + type, () -> cache.put(workers, newKv, newKv, 120 - rows));
             });
         calls.put("RotaryEmbedding", () -> rotary.forward(y, 120 - rows));
         calls.put("Embedding", () -> Embedding.forward(y, ids, 0, table));
