@@ -11,8 +11,11 @@ import java.nio.ByteOrder;
  *
  * <p>A block of 32 columns of a group of 64 rows is a line of 64 fp16 scales and then lines of
  * codes: as many bytes as the file has. A line of Q8_0 holds the 64 bytes of one column and then
- * those of the next; a line of Q4_0 a short of each row, its four nibbles those of four columns,
- * signed, the lowest the first column's.
+ * those of the next; a line of Q4_0 a short of each row, its four nibbles those of four columns, 8
+ * more than the codes, the lowest the first column's.
+ *
+ * <p>A group of Q4_0 is its blocks one after the other. A group of Q8_0 has the scales of all
+ * blocks first: products widen them once, then go through the codes in one loop.
  */
 final class BlockLayout {
   /** Columns of a block. */
@@ -34,31 +37,41 @@ final class BlockLayout {
     return type == ElementType.Q8_0 ? 2 : 4;
   }
 
-  /** Where the code of a column of the block, or the nibble's short, of a row of the group is. */
-  static int place(ElementType type, int column, int row) {
-    return type == ElementType.Q8_0
-        ? LINE + column * GROUP + row
-        : LINE + column / 4 * LINE + row * Short.BYTES;
+  /** Byte offset in a group of a block's scales. */
+  static long scales(ElementType type, int block) {
+    return block * (long) (type == ElementType.Q8_0 ? LINE : bytes(type));
   }
 
-  /** The scale of a row of the group whose block starts at {@code block}. */
-  static float scale(MemorySegment memory, long block, int row) {
-    return Float.float16ToFloat(memory.get(SHORT, block + row * (long) Short.BYTES));
+  /** Byte offset in a group of a block's codes. */
+  static long codes(ElementType type, int block, int columns) {
+    return type == ElementType.Q8_0
+        ? columns / COLUMNS * (long) LINE + block * (long) (bytes(type) - LINE)
+        : block * (long) bytes(type) + LINE;
+  }
+
+  /** Where among a block's codes that of a column of a row is, or its nibble's short. */
+  static int place(ElementType type, int column, int row) {
+    return type == ElementType.Q8_0 ? column * GROUP + row : column / 4 * LINE + row * Short.BYTES;
+  }
+
+  /** The scale of a row of the group, of the block whose scales start at {@code scales}. */
+  static float scale(MemorySegment memory, long scales, int row) {
+    return Float.float16ToFloat(memory.get(SHORT, scales + row * (long) Short.BYTES));
   }
 
   /**
    * A code.
    *
-   * @param block where the group's block starts
+   * @param codes where the block's codes start
    * @param column of the block
    * @param row of the group
    * @return −128 … 127, or −8 … 7
    */
-  static int code(ElementType type, MemorySegment memory, long block, int column, int row) {
-    long at = block + place(type, column, row);
+  static int code(ElementType type, MemorySegment memory, long codes, int column, int row) {
+    long at = codes + place(type, column, row);
     if (type == ElementType.Q8_0) {
       return memory.get(ValueLayout.JAVA_BYTE, at);
     }
-    return memory.get(SHORT, at) << 28 - column % 4 * 4 >> 28;
+    return (memory.get(SHORT, at) >> column % 4 * 4 & 15) - 8;
   }
 }

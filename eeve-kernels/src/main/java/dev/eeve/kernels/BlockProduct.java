@@ -1,32 +1,19 @@
 package dev.eeve.kernels;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
-
 /**
  * Products of the block types for few input rows: one unit is a group of 64 weight rows.
- *
- * <p>Blocks are copied to an array first, a few at a time. A processor has as many reads of memory
- * under way as fit among the instructions it looks ahead over, and copying is nearly nothing else.
  *
  * <p>Q8_0 follows the order of {@link ScalarProduct}. Q4_0 meets inputs of 8 bits ({@link
  * QuantizeRowsJob}): an output starts at its bias and takes, for each block in order, {@code fma(Σ
  * code · code, scale · scale, sum)}; the sum of a block is an exact integer.
  */
 final class BlockProduct {
-  /** Blocks copied at once: so few that the next copy begins while these are computed. */
-  private static final int BYTE_STRIP = 2;
-
-  private static final int NIBBLE_STRIP = 1;
+  /** Blocks whose sums, and lines where several rows meet them, stay in the nearer caches. */
+  private static final int STRIP = 320;
 
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int GROUP = Weights.GROUP_ROWS;
   private static final int BLOCK = BlockLayout.COLUMNS;
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private BlockProduct() {}
 
@@ -72,15 +59,19 @@ final class BlockProduct {
 
   private static void addBytes(
       float[] sums, FloatMatrix in, Weights weight, int panel, Scratch scratch) {
-    int bytes = BlockLayout.bytes(ElementType.Q8_0);
-    byte[] lines = scratch.bytes(BYTE_STRIP * bytes);
-    for (int k = 0; k < in.columns(); k += BYTE_STRIP * BLOCK) {
-      int blocks = Math.min(BYTE_STRIP, (in.columns() - k) / BLOCK);
-      long at = weight.block(panel, k);
-      MemorySegment.copy(weight.memory, JAVA_BYTE, at, lines, 0, blocks * bytes);
-      for (int r = 0; r < in.rows(); r++) {
-        for (int j = 0; j < GROUP; j += VectorBytes.ROWS) {
-          VectorBytes.addBlocks(sums, r * GROUP + j, in.data(), in.index(r) + k, lines, j, blocks);
+    int all = in.columns() / BLOCK;
+    int strip = Math.min(all, STRIP);
+    float[] scales = scratch.floats(Scratch.Use.WEIGHTS, strip * VectorBytes.ROWS);
+    for (int b = 0; b < all; b += strip) {
+      int blocks = Math.min(strip, all - b);
+      for (int j = 0; j < GROUP; j += VectorBytes.ROWS) {
+        long from = weight.scales(panel, b * BLOCK) + 2L * j;
+        VectorBytes.widenScales(scales, weight.memory, from, blocks);
+        for (int r = 0; r < in.rows(); r++) {
+          int x = in.index(r) + b * BLOCK;
+          long codes = weight.codes(panel, b * BLOCK) + j;
+          VectorBytes.addBlocks(
+              sums, r * GROUP + j, in.data(), x, scales, weight.memory, codes, blocks);
         }
       }
     }
@@ -94,20 +85,28 @@ final class BlockProduct {
       QuantizeRowsJob quantized,
       int slot,
       Scratch scratch) {
-    int shorts = BlockLayout.bytes(ElementType.Q4_0) / Short.BYTES;
-    short[] lines = scratch.shorts(Scratch.Use.LINES, NIBBLE_STRIP * shorts);
-    short[] room = scratch.shorts(Scratch.Use.SUMS, NIBBLE_STRIP * VectorNibbles.ROWS);
     int all = in.columns() / BLOCK;
-    for (int b = 0; b < all; b += NIBBLE_STRIP) {
-      int blocks = Math.min(NIBBLE_STRIP, all - b);
-      long at = weight.block(panel, b * BLOCK);
-      MemorySegment.copy(weight.memory, SHORT, at, lines, 0, blocks * shorts);
+    int strip = Math.min(all, STRIP);
+    short[] room = scratch.shorts(Scratch.Use.SUMS, (strip + 1) * VectorNibbles.ROWS);
+    for (int b = 0; b < all; b += strip) {
+      int blocks = Math.min(strip, all - b);
+      long at = weight.scales(panel, b * BLOCK);
       for (int r = 0; r < in.rows(); r++) {
         int place = quantized.scale(slot, r, b, all);
         for (int j = 0; j < GROUP; j += VectorNibbles.ROWS) {
-          VectorNibbles.sumBlocks(room, quantized.codes, place * BLOCK, lines, j, blocks);
+          long scales = at + 2L * j;
+          VectorNibbles.sumBlocks(
+              room, quantized.codes, place * QuantizeRowsJob.STEPS, weight.memory, scales, blocks);
           VectorNibbles.addSums(
-              sums, r * GROUP + j, room, quantized.scales, place, lines, j, blocks);
+              sums,
+              r * GROUP + j,
+              room,
+              quantized.starting,
+              quantized.scales,
+              place,
+              weight.memory,
+              scales,
+              blocks);
         }
       }
     }
@@ -125,10 +124,11 @@ final class BlockProduct {
     int all = in.columns() / BLOCK;
     short[] codes = scratch.shorts(Scratch.Use.LINES, BLOCK);
     for (int b = 0; b < all; b++) {
-      long block = weight.block(panel, b * BLOCK);
+      long block = weight.scales(panel, b * BLOCK);
+      long lines = weight.codes(panel, b * BLOCK);
       for (int j = 0; j < GROUP; j++) {
         for (int k = 0; k < BLOCK; k++) {
-          codes[k] = (short) BlockLayout.code(ElementType.Q4_0, weight.memory, block, k, j);
+          codes[k] = (short) BlockLayout.code(ElementType.Q4_0, weight.memory, lines, k, j);
         }
         float scale = BlockLayout.scale(weight.memory, block, j);
         for (int r = 0; r < in.rows(); r++) {

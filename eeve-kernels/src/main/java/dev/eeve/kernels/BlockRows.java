@@ -15,6 +15,7 @@ final class BlockRows {
   private static final int GROUP = Weights.GROUP_ROWS;
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int COLUMNS = BlockLayout.COLUMNS;
+  private static final int LINE = Weights.LINE_BYTES;
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat FLOAT =
@@ -115,14 +116,17 @@ final class BlockRows {
     int rowBytes = (int) type.byteSize(columns);
     int bytes = type.blocks().orElseThrow().bytes();
     for (int b = 0; b < columns / COLUMNS; b++) {
-      long at = weights.block(row / ROWS, b * COLUMNS);
+      long scales = weights.scales(row / ROWS, b * COLUMNS);
+      long codes = weights.codes(row / ROWS, b * COLUMNS);
       if (rows < GROUP) {
-        MemorySegment.copy(weights.memory, JAVA_BYTE, at, lines, 0, lines.length);
+        MemorySegment.copy(weights.memory, JAVA_BYTE, scales, lines, 0, LINE);
+        MemorySegment.copy(weights.memory, JAVA_BYTE, codes, lines, LINE, lines.length - LINE);
       }
       for (int j = 0; j < rows; j++) {
         deal(type, blocks, j * rowBytes + b * bytes, lines, first + j);
       }
-      MemorySegment.copy(lines, 0, weights.memory, JAVA_BYTE, at, lines.length);
+      MemorySegment.copy(lines, 0, weights.memory, JAVA_BYTE, scales, LINE);
+      MemorySegment.copy(lines, LINE, weights.memory, JAVA_BYTE, codes, lines.length - LINE);
     }
   }
 
@@ -132,7 +136,7 @@ final class BlockRows {
     lines[row * Short.BYTES + 1] = block[from + 1];
     if (type == ElementType.Q8_0) {
       for (int k = 0; k < COLUMNS; k++) {
-        lines[BlockLayout.place(type, k, row)] = block[from + 2 + k];
+        lines[LINE + BlockLayout.place(type, k, row)] = block[from + 2 + k];
       }
       return;
     }
@@ -141,7 +145,7 @@ final class BlockRows {
       int pair = from + 2 + k % (COLUMNS / 2);
       int low = block[pair] >> shift & 15;
       int high = block[pair + 1] >> shift & 15;
-      lines[BlockLayout.place(type, k, row) + k % 4 / 2] = (byte) ((low | high << 4) ^ 0x88);
+      lines[LINE + BlockLayout.place(type, k, row) + k % 4 / 2] = (byte) (low | high << 4);
     }
   }
 
@@ -152,16 +156,17 @@ final class BlockRows {
       int row = weights.inGroup(firstRow + r);
       for (int b = 0; b < columns / COLUMNS; b++) {
         long to = r * type.byteSize(columns) + (long) b * bytes;
-        long block = weights.block((firstRow + r) / ROWS, b * COLUMNS);
-        target.set(SHORT, to, weights.memory.get(SHORT, block + row * (long) Short.BYTES));
+        long scales = weights.scales((firstRow + r) / ROWS, b * COLUMNS);
+        long codes = weights.codes((firstRow + r) / ROWS, b * COLUMNS);
+        target.set(SHORT, to, weights.memory.get(SHORT, scales + row * (long) Short.BYTES));
         if (type == ElementType.Q8_0) {
           for (int k = 0; k < COLUMNS; k++) {
-            target.set(JAVA_BYTE, to + 2 + k, (byte) code(block, k, row));
+            target.set(JAVA_BYTE, to + 2 + k, (byte) code(codes, k, row));
           }
         } else {
           for (int k = 0; k < COLUMNS / 2; k++) {
-            int low = code(block, k, row) + 8;
-            int high = code(block, COLUMNS / 2 + k, row) + 8;
+            int low = code(codes, k, row) + 8;
+            int high = code(codes, COLUMNS / 2 + k, row) + 8;
             target.set(JAVA_BYTE, to + 2 + k, (byte) (low | high << 4));
           }
         }
@@ -169,18 +174,18 @@ final class BlockRows {
     }
   }
 
-  private int code(long block, int column, int row) {
-    return BlockLayout.code(type, weights.memory, block, column, row);
+  private int code(long codes, int column, int row) {
+    return BlockLayout.code(type, weights.memory, codes, column, row);
   }
 
   /** See {@link Weights#row}. */
   static void widen(Weights weights, int row, float[] target, int offset) {
     int inGroup = weights.inGroup(row);
     for (int b = 0; b < weights.columns(); b += COLUMNS) {
-      long block = weights.block(row / ROWS, b);
-      float scale = BlockLayout.scale(weights.memory, block, inGroup);
+      long codes = weights.codes(row / ROWS, b);
+      float scale = BlockLayout.scale(weights.memory, weights.scales(row / ROWS, b), inGroup);
       for (int k = 0; k < COLUMNS; k++) {
-        int code = BlockLayout.code(weights.type(), weights.memory, block, k, inGroup);
+        int code = BlockLayout.code(weights.type(), weights.memory, codes, k, inGroup);
         target[offset + b + k] = code * scale;
       }
     }

@@ -71,7 +71,7 @@ final class LinearForwardJob extends Job {
       paths[i] = lines ? Path.FEW_ROWS : path(products[i], few, exact);
     }
     pack(workers);
-    quantize(workers, few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS);
+    quantize(workers, few);
     workers.run(this, units());
     this.products = null;
   }
@@ -99,7 +99,7 @@ final class LinearForwardJob extends Job {
     return packed.pack(workers, depth);
   }
 
-  private void quantize(Workers workers, int tile) {
+  private void quantize(Workers workers, boolean few) {
     quantized = workers.quantizeRowsJob;
     quantized.begin(count(Path.NIBBLE_GROUPS) + count(Path.NIBBLES));
     int slot = 0;
@@ -109,7 +109,8 @@ final class LinearForwardJob extends Job {
         quantized.set(slots[i], products[i].in());
       }
     }
-    quantized.quantize(workers, tile);
+    int tile = few || !Simd.VECTOR ? 1 : VectorNibbleTile.ROWS;
+    quantized.quantize(workers, tile, few && Simd.VECTOR);
   }
 
   private static Path path(Linear.Product product, boolean few, boolean exact) {
@@ -125,7 +126,7 @@ final class LinearForwardJob extends Job {
     }
     return switch (type) {
       case F32, F16, BF16 -> Path.LINES;
-      case Q8_0 -> VectorBytes.FEW ? Path.GROUPS : Path.TILES;
+      case Q8_0 -> Path.GROUPS;
       case Q4_0 -> Path.TILES;
     };
   }

@@ -101,7 +101,7 @@ final class NibbleTiles {
       int count = p + 1 < panels && weight.sharesLine(panel + p) ? 2 : 1;
       int row = weight.inGroup((panel + p) * ROWS);
       for (int b = 0; b < blocks; b++) {
-        long at = weight.block(panel + p, (firstBlock + b) * BLOCK);
+        long at = weight.scales(panel + p, (firstBlock + b) * BLOCK);
         MemorySegment.copy(weight.memory, SHORT, at, lines, 0, SHORTS);
         for (int i = 0; i < count; i++) {
           int place = b * PANELS + p + i;

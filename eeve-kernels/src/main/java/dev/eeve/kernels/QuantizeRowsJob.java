@@ -15,6 +15,9 @@ final class QuantizeRowsJob extends Job {
   /** Features that share a scale. */
   static final int BLOCK = BlockLayout.COLUMNS;
 
+  /** Ints a block where codes are steps: a line of scales meets four zeros, then come the codes. */
+  static final int STEPS = BLOCK + 4;
+
   /** Adding and taking it away again rounds a small float to an integer. */
   static final float ROUND = 0x1.8p23f;
 
@@ -24,11 +27,15 @@ final class QuantizeRowsJob extends Job {
   /** One scale a block of a row. */
   float[] scales = {};
 
+  /** Where codes are steps: −8 times each block's sum, modulo 2^16. */
+  short[] starting = {};
+
   private FloatMatrix[] matrices = {};
   private int[] starts = {};
   private int count;
   private int tile;
   private int tiles;
+  private boolean steps;
 
   /** Makes room for {@code count} matrices; {@link #set} gives them. */
   void begin(int count) {
@@ -43,12 +50,17 @@ final class QuantizeRowsJob extends Job {
     matrices[i] = matrix;
   }
 
-  /** Quantizes all matrices, which have equally many rows, in tiles of some. */
-  void quantize(Workers workers, int tile) {
+  /**
+   * Quantizes all matrices, which have equally many rows, in tiles of some.
+   *
+   * @param steps whether codes are to be {@link #toSteps steps}
+   */
+  void quantize(Workers workers, int tile, boolean steps) {
     if (count == 0) {
       return;
     }
     this.tile = tile;
+    this.steps = steps;
     tiles = (matrices[0].rows() + tile - 1) / tile;
     int size = 0;
     for (int i = 0; i < count; i++) {
@@ -57,9 +69,10 @@ final class QuantizeRowsJob extends Job {
         size = Math.addExact(size, Math.multiplyExact(tiles * tile, matrices[i].columns()));
       }
     }
-    if (codes.length < size) {
-      codes = new int[size];
+    if (scales.length < size / BLOCK) {
+      codes = new int[size / BLOCK * STEPS];
       scales = new float[size / BLOCK];
+      starting = new short[size / BLOCK];
     }
     workers.run(this, tiles * count);
     Arrays.fill(matrices, 0, count, null);
@@ -77,21 +90,53 @@ final class QuantizeRowsJob extends Job {
     FloatMatrix matrix = matrices[unit / tiles];
     int blocks = matrix.columns() / BLOCK;
     int first = unit % tiles * tile;
+    int width = steps ? STEPS : BLOCK;
     for (int r = 0; r < tile; r++) {
       for (int b = 0; b < blocks; b++) {
-        int to = scale(unit / tiles, first, b, blocks) + r;
+        int place = scale(unit / tiles, first, b, blocks) + r;
+        int to = (place + 1) * width - BLOCK;
+        int from = matrix.index(first + r) + b * BLOCK;
         if (first + r >= matrix.rows()) {
-          Arrays.fill(codes, to * BLOCK, (to + 1) * BLOCK, 0);
-          scales[to] = 0;
+          Arrays.fill(codes, to, to + BLOCK, 0);
+          scales[place] = 0;
         } else if (Simd.VECTOR) {
-          VectorNibbles.quantize(
-              matrix.data(), matrix.index(first + r) + b * BLOCK, codes, to * BLOCK, scales, to);
+          VectorNibbles.quantize(matrix.data(), from, codes, to, scales, place);
         } else {
-          quantize(
-              matrix.data(), matrix.index(first + r) + b * BLOCK, codes, to * BLOCK, scales, to);
+          quantize(matrix.data(), from, codes, to, scales, place);
+        }
+        if (steps) {
+          Arrays.fill(codes, to - width + BLOCK, to, 0);
+          starting[place] = toSteps(codes, to);
         }
       }
     }
+  }
+
+  /**
+   * Makes a block's codes factors of what a short of four nibbles gives by shifts alone. With
+   * {@code u = code + 8} of the weights and {@code v = u0 + 16 u1 + 256 u2 + 4096 u3}, {@code Σ ui
+   * xi = v x0 + (v >>> 4)(x1 - 16 x0) + (v >>> 8)(x2 - 16 x1) + (v >>> 12)(x3 - 16 x2)}, modulo
+   * 2^16 as well.
+   *
+   * @return −8 times the block's sum, modulo 2^16
+   */
+  private static short toSteps(int[] codes, int at) {
+    int sum = 0;
+    for (int i = at; i < at + BLOCK; i += 4) {
+      int x0 = (short) codes[i];
+      int x1 = (short) codes[i + 1];
+      int x2 = (short) codes[i + 2];
+      int x3 = (short) codes[i + 3];
+      codes[i + 1] = twice(x1 - 16 * x0);
+      codes[i + 2] = twice(x2 - 16 * x1);
+      codes[i + 3] = twice(x3 - 16 * x2);
+      sum += x0 + x1 + x2 + x3;
+    }
+    return (short) (-8 * sum);
+  }
+
+  private static int twice(int code) {
+    return code << 16 | code & 0xFFFF;
   }
 
   /** The specification: one block. */
@@ -105,7 +150,7 @@ final class QuantizeRowsJob extends Job {
     for (int i = 0; i < BLOCK; i++) {
       int code = Float.floatToRawIntBits(x[at + i] * inverse + ROUND);
       code -= Float.floatToRawIntBits(ROUND);
-      codes[to + i] = code << 16 | code & 0xFFFF;
+      codes[to + i] = twice(code);
     }
     scales[scaleAt] = scale;
   }

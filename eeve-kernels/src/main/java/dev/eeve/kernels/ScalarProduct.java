@@ -101,12 +101,13 @@ final class ScalarProduct {
   private static void widenLine(Weights weight, int panel, int k, float[] target, int offset) {
     MemorySegment memory = weight.memory;
     if (weight.type().isBlocks()) {
-      long block = weight.block(panel, k);
+      long scales = weight.scales(panel, k);
+      long codes = weight.codes(panel, k);
       int first = weight.inGroup(panel * ROWS);
       for (int j = 0; j < ROWS; j++) {
         int code =
-            BlockLayout.code(weight.type(), memory, block, k % BlockLayout.COLUMNS, first + j);
-        target[offset + j] = code * BlockLayout.scale(memory, block, first + j);
+            BlockLayout.code(weight.type(), memory, codes, k % BlockLayout.COLUMNS, first + j);
+        target[offset + j] = code * BlockLayout.scale(memory, scales, first + j);
       }
       return;
     }

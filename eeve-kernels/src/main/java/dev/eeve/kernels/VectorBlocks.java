@@ -46,16 +46,19 @@ final class VectorBlocks {
       Scratch scratch) {
     int row = weight.inGroup(panel * ROWS);
     int bytes = BlockLayout.bytes(weight.type());
-    long from = weight.block(panel, column);
+    long scales = weight.scales(panel, column);
     if (weight.type() == ElementType.Q8_0) {
       byte[] lines = scratch.bytes(bytes);
-      MemorySegment.copy(weight.memory, JAVA_BYTE, from, lines, 0, bytes);
+      int line = Weights.LINE_BYTES;
+      MemorySegment.copy(weight.memory, JAVA_BYTE, scales, lines, 0, line);
+      long codes = weight.codes(panel, column);
+      MemorySegment.copy(weight.memory, JAVA_BYTE, codes, lines, line, bytes - line);
       for (int i = 0; i < count; i++) {
         VectorBytes.widen(lines, row + i * ROWS, room, at + i * width * ROWS, width);
       }
     } else {
       short[] lines = scratch.shorts(Scratch.Use.LINES, bytes / Short.BYTES);
-      MemorySegment.copy(weight.memory, SHORT, from, lines, 0, bytes / Short.BYTES);
+      MemorySegment.copy(weight.memory, SHORT, scales, lines, 0, bytes / Short.BYTES);
       for (int i = 0; i < count; i++) {
         VectorNibbles.widen(lines, row + i * ROWS, room, at + i * width * ROWS, width);
       }

@@ -1,5 +1,7 @@
 package dev.eeve.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -7,10 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/**
- * Q8_0 weights: code times scale, which fp32 holds exactly, and products of them. All from arrays,
- * where C2 checks a loop's accesses once.
- */
+/** Q8_0 weights: code times scale, which fp32 holds exactly, and products of them. */
 final class VectorBytes {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final VectorSpecies<Integer> INTS = Lanes.INTS;
@@ -22,7 +21,7 @@ final class VectorBytes {
 
   private static final int READ = BYTES.length();
 
-  /** The bytes of the scales of as many rows as there are lanes. */
+  /** The scales of as many rows as there are lanes, or the codes of twice as many. */
   private static final VectorSpecies<Byte> PAIRS =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(LANES * 16));
 
@@ -30,125 +29,82 @@ final class VectorBytes {
   private static final int LINE = Weights.LINE_BYTES;
   private static final int GROUP = Weights.GROUP_ROWS;
 
-  /** Bytes of a block of a group. */
-  private static final int SIZE = BlockLayout.bytes(ElementType.Q8_0);
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   /** Rows that one call of {@link #addBlocks} has sums for. */
   static final int ROWS = 4 * LANES;
 
-  /** Whether vectors are long enough for {@link #addBlocks}. */
-  static final boolean FEW = LANES > 4;
-
   private VectorBytes() {}
 
   /**
-   * Adds blocks of one input row to {@link #ROWS} outputs. Not for vectors of 128 bits.
+   * The scales of {@link #ROWS} weight rows as fp32.
+   *
+   * @param scales so many a block, overwritten
+   * @param at those of the first block, from the first of the rows
+   */
+  static void widenScales(float[] scales, MemorySegment memory, long at, int blocks) {
+    for (int b = 0; b < blocks; b++) {
+      for (int c = 0; c < ROWS; c += LANES) {
+        ((IntVector)
+                ByteVector.fromMemorySegment(PAIRS, memory, at + b * (long) LINE + c * 2L, ORDER)
+                    .reinterpretAsShorts()
+                    .convertShape(VectorOperators.S2I, INTS, 0))
+            .lanewise(VectorOperators.LSHL, 13)
+            .and(VectorProduct.F16_BITS)
+            .reinterpretAsFloats()
+            .mul(VectorProduct.F16_SCALE)
+            .intoArray(scales, b * ROWS + c);
+      }
+    }
+  }
+
+  /**
+   * Adds blocks of one input row to {@link #ROWS} outputs: one loop over all lines of codes, in
+   * order, for the sake of the processor's prefetcher.
    *
    * @param y running sums, added to
    * @param x the row, 32 features a block from {@code xAt}
-   * @param lines blocks of a group as {@link BlockLayout} has them, from its start
-   * @param row the first of these rows in the group
+   * @param scales as {@link #widenScales} leaves them
+   * @param at the first block's codes, from the first of the rows
    */
-  static void addBlocks(float[] y, int yAt, float[] x, int xAt, byte[] lines, int row, int blocks) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, yAt);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, yAt + LANES);
+  static void addBlocks(
+      float[] y,
+      int yAt,
+      float[] x,
+      int xAt,
+      float[] scales,
+      MemorySegment memory,
+      long at,
+      int blocks) {
+    FloatVector y0 = FloatVector.fromArray(FLOATS, y, yAt + 0 * LANES);
+    FloatVector y1 = FloatVector.fromArray(FLOATS, y, yAt + 1 * LANES);
     FloatVector y2 = FloatVector.fromArray(FLOATS, y, yAt + 2 * LANES);
     FloatVector y3 = FloatVector.fromArray(FLOATS, y, yAt + 3 * LANES);
-    for (int b = 0; b < blocks; b++) {
-      int scales = b * SIZE + row * Short.BYTES;
-      FloatVector s0 =
-          ((IntVector)
-                  ByteVector.fromArray(PAIRS, lines, scales)
-                      .reinterpretAsShorts()
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(VectorProduct.F16_BITS)
-              .reinterpretAsFloats()
-              .mul(VectorProduct.F16_SCALE);
-      FloatVector s1 =
-          ((IntVector)
-                  ByteVector.fromArray(PAIRS, lines, scales + 2 * LANES)
-                      .reinterpretAsShorts()
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(VectorProduct.F16_BITS)
-              .reinterpretAsFloats()
-              .mul(VectorProduct.F16_SCALE);
-      FloatVector s2 =
-          ((IntVector)
-                  ByteVector.fromArray(PAIRS, lines, scales + 4 * LANES)
-                      .reinterpretAsShorts()
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(VectorProduct.F16_BITS)
-              .reinterpretAsFloats()
-              .mul(VectorProduct.F16_SCALE);
-      FloatVector s3 =
-          ((IntVector)
-                  ByteVector.fromArray(PAIRS, lines, scales + 6 * LANES)
-                      .reinterpretAsShorts()
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(VectorProduct.F16_BITS)
-              .reinterpretAsFloats()
-              .mul(VectorProduct.F16_SCALE);
-      for (int i = 0; i < BLOCK / 2; i++) {
-        int line = b * SIZE + LINE + i * LINE + row;
-        int k = xAt + b * BLOCK + i * 2;
-        FloatVector v = FloatVector.broadcast(FLOATS, x[k]);
-        FloatVector w = FloatVector.broadcast(FLOATS, x[k + 1]);
-        y0 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s0)
-                .fma(v, y0);
-        y1 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + LANES)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s1)
-                .fma(v, y1);
-        y2 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + 2 * LANES)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s2)
-                .fma(v, y2);
-        y3 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + 3 * LANES)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s3)
-                .fma(v, y3);
-        y0 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + GROUP)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s0)
-                .fma(w, y0);
-        y1 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + GROUP + LANES)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s1)
-                .fma(w, y1);
-        y2 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + GROUP + 2 * LANES)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s2)
-                .fma(w, y2);
-        y3 =
-            ((FloatVector)
-                    ByteVector.fromArray(BYTES, lines, line + GROUP + 3 * LANES)
-                        .convertShape(VectorOperators.B2F, FLOATS, 0))
-                .mul(s3)
-                .fma(w, y3);
-      }
+    for (int i = 0; i < blocks * (BLOCK / 2); i++) {
+      long line = at + i * (long) LINE;
+      int k = xAt + i * 2;
+      int block = i / (BLOCK / 2) * ROWS;
+      FloatVector s0 = FloatVector.fromArray(FLOATS, scales, block + 0 * LANES);
+      FloatVector s1 = FloatVector.fromArray(FLOATS, scales, block + 1 * LANES);
+      FloatVector s2 = FloatVector.fromArray(FLOATS, scales, block + 2 * LANES);
+      FloatVector s3 = FloatVector.fromArray(FLOATS, scales, block + 3 * LANES);
+      FloatVector v = FloatVector.broadcast(FLOATS, x[k]);
+      ByteVector w = ByteVector.fromMemorySegment(PAIRS, memory, line, ORDER);
+      y0 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 0)).mul(s0).fma(v, y0);
+      y1 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 1)).mul(s1).fma(v, y1);
+      w = ByteVector.fromMemorySegment(PAIRS, memory, line + 2 * LANES, ORDER);
+      y2 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 0)).mul(s2).fma(v, y2);
+      y3 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 1)).mul(s3).fma(v, y3);
+      v = FloatVector.broadcast(FLOATS, x[k + 1]);
+      w = ByteVector.fromMemorySegment(PAIRS, memory, line + GROUP, ORDER);
+      y0 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 0)).mul(s0).fma(v, y0);
+      y1 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 1)).mul(s1).fma(v, y1);
+      w = ByteVector.fromMemorySegment(PAIRS, memory, line + GROUP + 2 * LANES, ORDER);
+      y2 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 0)).mul(s2).fma(v, y2);
+      y3 = ((FloatVector) w.convertShape(VectorOperators.B2F, FLOATS, 1)).mul(s3).fma(v, y3);
     }
-    y0.intoArray(y, yAt);
-    y1.intoArray(y, yAt + LANES);
+    y0.intoArray(y, yAt + 0 * LANES);
+    y1.intoArray(y, yAt + 1 * LANES);
     y2.intoArray(y, yAt + 2 * LANES);
     y3.intoArray(y, yAt + 3 * LANES);
   }

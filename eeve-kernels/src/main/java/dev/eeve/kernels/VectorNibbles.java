@@ -1,5 +1,7 @@
 package dev.eeve.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -7,10 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/**
- * Weights of 4 bits times inputs of 8 in lanes of 16: a lane is a weight row. All from arrays,
- * where C2 checks a loop's accesses once.
- */
+/** Weights of 4 bits times inputs of 8 in lanes of 16: a lane is a weight row. */
 final class VectorNibbles {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final VectorSpecies<Integer> INTS = Lanes.INTS;
@@ -28,8 +27,14 @@ final class VectorNibbles {
   /** Shorts of a line. */
   private static final int LINE = Weights.LINE_BYTES / Short.BYTES;
 
-  /** Shorts of a block of a group. */
-  private static final int SIZE = BlockLayout.bytes(ElementType.Q4_0) / Short.BYTES;
+  /** Lines of a block of a group. */
+  private static final int LINES = BLOCK / 4 + 1;
+
+  private static final int BLOCK_BYTES = BlockLayout.bytes(ElementType.Q4_0);
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  /** Makes nibbles that are 8 too large signed ones. */
+  private static final short SIGNS = (short) 0x8888;
 
   /** Rows that one call of {@link #sumBlocks} has sums for. */
   static final int ROWS = 2 * WIDE;
@@ -57,37 +62,44 @@ final class VectorNibbles {
   }
 
   /**
-   * Exact sums of blocks of one input row times {@link #ROWS} weight rows.
+   * Sums of blocks of one input row times {@link #ROWS} weight rows: block b's is {@code sums[b +
+   * 1] − sums[b]} and the block's start, modulo 2^16, which is exact.
    *
-   * @param sums so many a block, {@code ROWS} apart, overwritten
-   * @param codes the row's, 32 a block from {@code codesAt}
-   * @param lines blocks of a group as {@link BlockLayout} has them, from the first of the rows
+   * <p>One loop over all lines, in order, those of scales included, which meet zeros: a processor's
+   * prefetcher follows such a loop, and loses its way where loops are nested.
+   *
+   * @param sums so many a block and once more, {@code ROWS} apart, overwritten
+   * @param steps the row's codes as {@link QuantizeRowsJob} makes them steps
+   * @param at the first block, from the first of the rows
    */
   static void sumBlocks(
-      short[] sums, int[] codes, int codesAt, short[] lines, int linesAt, int blocks) {
-    for (int b = 0; b < blocks; b++) {
-      ShortVector s0 = ShortVector.zero(SHORTS);
-      ShortVector s1 = ShortVector.zero(SHORTS);
-      for (int i = 0; i < BLOCK / 4; i++) {
-        int k = codesAt + b * BLOCK + i * 4;
-        int line = linesAt + b * SIZE + LINE + i * LINE;
-        ShortVector v = ShortVector.fromArray(SHORTS, lines, line);
-        ShortVector w = ShortVector.fromArray(SHORTS, lines, line + WIDE);
-        ShortVector x = IntVector.broadcast(INTS, codes[k]).reinterpretAsShorts();
-        s0 = s0.add(v.lanewise(VectorOperators.LSHL, 12).lanewise(VectorOperators.ASHR, 12).mul(x));
-        s1 = s1.add(w.lanewise(VectorOperators.LSHL, 12).lanewise(VectorOperators.ASHR, 12).mul(x));
-        x = IntVector.broadcast(INTS, codes[k + 1]).reinterpretAsShorts();
-        s0 = s0.add(v.lanewise(VectorOperators.LSHL, 8).lanewise(VectorOperators.ASHR, 12).mul(x));
-        s1 = s1.add(w.lanewise(VectorOperators.LSHL, 8).lanewise(VectorOperators.ASHR, 12).mul(x));
-        x = IntVector.broadcast(INTS, codes[k + 2]).reinterpretAsShorts();
-        s0 = s0.add(v.lanewise(VectorOperators.LSHL, 4).lanewise(VectorOperators.ASHR, 12).mul(x));
-        s1 = s1.add(w.lanewise(VectorOperators.LSHL, 4).lanewise(VectorOperators.ASHR, 12).mul(x));
-        x = IntVector.broadcast(INTS, codes[k + 3]).reinterpretAsShorts();
-        s0 = s0.add(v.lanewise(VectorOperators.ASHR, 12).mul(x));
-        s1 = s1.add(w.lanewise(VectorOperators.ASHR, 12).mul(x));
-      }
-      s0.intoArray(sums, b * ROWS);
-      s1.intoArray(sums, b * ROWS + WIDE);
+      short[] sums, int[] steps, int stepsAt, MemorySegment memory, long at, int blocks) {
+    ShortVector s0 = ShortVector.zero(SHORTS);
+    ShortVector s1 = ShortVector.zero(SHORTS);
+    s0.intoArray(sums, 0);
+    s1.intoArray(sums, WIDE);
+    for (int i = 0; i < blocks * LINES; i++) {
+      long line = at + i * (long) Weights.LINE_BYTES;
+      int k = stepsAt + i * 4;
+      ShortVector x0 = IntVector.broadcast(INTS, steps[k]).reinterpretAsShorts();
+      ShortVector x1 = IntVector.broadcast(INTS, steps[k + 1]).reinterpretAsShorts();
+      ShortVector x2 = IntVector.broadcast(INTS, steps[k + 2]).reinterpretAsShorts();
+      ShortVector x3 = IntVector.broadcast(INTS, steps[k + 3]).reinterpretAsShorts();
+      ShortVector v = ShortVector.fromMemorySegment(SHORTS, memory, line, ORDER);
+      s0 =
+          s0.add(v.mul(x0))
+              .add(v.lanewise(VectorOperators.LSHR, 4).mul(x1))
+              .add(v.lanewise(VectorOperators.LSHR, 8).mul(x2))
+              .add(v.lanewise(VectorOperators.LSHR, 12).mul(x3));
+      v = ShortVector.fromMemorySegment(SHORTS, memory, line + 2 * WIDE, ORDER);
+      s1 =
+          s1.add(v.mul(x0))
+              .add(v.lanewise(VectorOperators.LSHR, 4).mul(x1))
+              .add(v.lanewise(VectorOperators.LSHR, 8).mul(x2))
+              .add(v.lanewise(VectorOperators.LSHR, 12).mul(x3));
+      int to = (i / LINES + 1) * ROWS;
+      s0.intoArray(sums, to);
+      s1.intoArray(sums, to + WIDE);
     }
   }
 
@@ -96,37 +108,98 @@ final class VectorNibbles {
    *
    * @param y running sums, added to
    * @param sums as {@link #sumBlocks} leaves them
+   * @param starting the input row's, one a block
    * @param scales the input row's, one a block
-   * @param lines where the weights' scales are
+   * @param at where the first block's scales are, from the first of the rows
    */
   static void addSums(
       float[] y,
       int yAt,
       short[] sums,
+      short[] starting,
       float[] scales,
       int scalesAt,
-      short[] lines,
-      int linesAt,
+      MemorySegment memory,
+      long at,
       int blocks) {
-    for (int c = 0; c < ROWS; c += LANES) {
-      FloatVector sum = FloatVector.fromArray(FLOATS, y, yAt + c);
-      for (int b = 0; b < blocks; b++) {
-        FloatVector scale =
-            ((IntVector)
-                    ShortVector.fromArray(HALF, lines, linesAt + b * SIZE + c)
-                        .convertShape(VectorOperators.S2I, INTS, 0))
-                .lanewise(VectorOperators.LSHL, 13)
-                .and(VectorProduct.F16_BITS)
-                .reinterpretAsFloats()
-                .mul(VectorProduct.F16_SCALE);
-        sum =
-            ((FloatVector)
-                    ShortVector.fromArray(HALF, sums, b * ROWS + c)
-                        .convertShape(VectorOperators.S2F, FLOATS, 0))
-                .fma(scale.mul(scales[scalesAt + b]), sum);
-      }
-      sum.intoArray(y, yAt + c);
+    FloatVector y0 = FloatVector.fromArray(FLOATS, y, yAt + 0 * LANES);
+    FloatVector y1 = FloatVector.fromArray(FLOATS, y, yAt + 1 * LANES);
+    FloatVector y2 = FloatVector.fromArray(FLOATS, y, yAt + 2 * LANES);
+    FloatVector y3 = FloatVector.fromArray(FLOATS, y, yAt + 3 * LANES);
+    for (int b = 0; b < blocks; b++) {
+      long place = at + b * (long) BLOCK_BYTES;
+      int from = b * ROWS;
+      FloatVector scale = FloatVector.broadcast(FLOATS, scales[scalesAt + b]);
+      ShortVector start = ShortVector.broadcast(HALF, starting[scalesAt + b]);
+      y0 =
+          ((FloatVector)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 0 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 0 * LANES))
+                      .add(start)
+                      .convertShape(VectorOperators.S2F, FLOATS, 0))
+              .fma(
+                  ((IntVector)
+                          ShortVector.fromMemorySegment(HALF, memory, place + 0 * 2 * LANES, ORDER)
+                              .convertShape(VectorOperators.S2I, INTS, 0))
+                      .lanewise(VectorOperators.LSHL, 13)
+                      .and(VectorProduct.F16_BITS)
+                      .reinterpretAsFloats()
+                      .mul(VectorProduct.F16_SCALE)
+                      .mul(scale),
+                  y0);
+      y1 =
+          ((FloatVector)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 1 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 1 * LANES))
+                      .add(start)
+                      .convertShape(VectorOperators.S2F, FLOATS, 0))
+              .fma(
+                  ((IntVector)
+                          ShortVector.fromMemorySegment(HALF, memory, place + 1 * 2 * LANES, ORDER)
+                              .convertShape(VectorOperators.S2I, INTS, 0))
+                      .lanewise(VectorOperators.LSHL, 13)
+                      .and(VectorProduct.F16_BITS)
+                      .reinterpretAsFloats()
+                      .mul(VectorProduct.F16_SCALE)
+                      .mul(scale),
+                  y1);
+      y2 =
+          ((FloatVector)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 2 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 2 * LANES))
+                      .add(start)
+                      .convertShape(VectorOperators.S2F, FLOATS, 0))
+              .fma(
+                  ((IntVector)
+                          ShortVector.fromMemorySegment(HALF, memory, place + 2 * 2 * LANES, ORDER)
+                              .convertShape(VectorOperators.S2I, INTS, 0))
+                      .lanewise(VectorOperators.LSHL, 13)
+                      .and(VectorProduct.F16_BITS)
+                      .reinterpretAsFloats()
+                      .mul(VectorProduct.F16_SCALE)
+                      .mul(scale),
+                  y2);
+      y3 =
+          ((FloatVector)
+                  ShortVector.fromArray(HALF, sums, from + ROWS + 3 * LANES)
+                      .sub(ShortVector.fromArray(HALF, sums, from + 3 * LANES))
+                      .add(start)
+                      .convertShape(VectorOperators.S2F, FLOATS, 0))
+              .fma(
+                  ((IntVector)
+                          ShortVector.fromMemorySegment(HALF, memory, place + 3 * 2 * LANES, ORDER)
+                              .convertShape(VectorOperators.S2I, INTS, 0))
+                      .lanewise(VectorOperators.LSHL, 13)
+                      .and(VectorProduct.F16_BITS)
+                      .reinterpretAsFloats()
+                      .mul(VectorProduct.F16_SCALE)
+                      .mul(scale),
+                  y3);
     }
+    y0.intoArray(y, yAt + 0 * LANES);
+    y1.intoArray(y, yAt + 1 * LANES);
+    y2.intoArray(y, yAt + 2 * LANES);
+    y3.intoArray(y, yAt + 3 * LANES);
   }
 
   /** Scales of 32 rows as fp32. */
@@ -146,7 +219,9 @@ final class VectorNibbles {
   static void widenCodes(short[] lines, int at, short[] target, int to) {
     for (int c = 0; c < Weights.PANEL_ROWS; c += WIDE) {
       for (int i = 0; i < BLOCK / 4; i++) {
-        ShortVector v = ShortVector.fromArray(SHORTS, lines, at + LINE + i * LINE + c);
+        ShortVector v =
+            ShortVector.fromArray(SHORTS, lines, at + LINE + i * LINE + c)
+                .lanewise(VectorOperators.XOR, SIGNS);
         int column = to + i * 4 * Weights.PANEL_ROWS + c;
         v.lanewise(VectorOperators.LSHL, 12)
             .lanewise(VectorOperators.ASHR, 12)
@@ -176,7 +251,9 @@ final class VectorNibbles {
               .mul(VectorProduct.F16_SCALE);
       int column = to + c / tile * tile * width + c % tile;
       for (int i = 0; i < BLOCK / 4; i++) {
-        ShortVector v = ShortVector.fromArray(HALF, lines, at + LINE + i * LINE + c);
+        ShortVector v =
+            ShortVector.fromArray(HALF, lines, at + LINE + i * LINE + c)
+                .lanewise(VectorOperators.XOR, SIGNS);
         int place = column + i * 4 * tile;
         ((FloatVector)
                 v.lanewise(VectorOperators.LSHL, 12)

@@ -179,11 +179,19 @@ public final class Weights {
     return (at / panels * (long) columns + k) * LINE_BYTES + at % panels * (LINE_BYTES / panels);
   }
 
-  /** Byte offset of the block of a panel's group that holds column {@code k}. */
-  long block(int panel, int k) {
-    int group = (firstPanel + panel) / 2;
-    long block = group * (long) (columns / BlockLayout.COLUMNS) + k / BlockLayout.COLUMNS;
-    return block * BlockLayout.bytes(type);
+  /** Byte offset of the scales of the block of a panel's group that holds column {@code k}. */
+  long scales(int panel, int k) {
+    return group(panel) + BlockLayout.scales(type, k / BlockLayout.COLUMNS);
+  }
+
+  /** Byte offset of the codes of the block of a panel's group that holds column {@code k}. */
+  long codes(int panel, int k) {
+    return group(panel) + BlockLayout.codes(type, k / BlockLayout.COLUMNS, columns);
+  }
+
+  /** Byte offset of a panel's group. */
+  private long group(int panel) {
+    return (firstPanel + panel) / 2 * groupBytes(type, columns);
   }
 
   /** Whether the first panel is the second of its group. */
