@@ -69,7 +69,11 @@ public class FingerprintBenchmark extends KernelBenchmark {
     }
   }
 
-  /** The kernel. */
+  /**
+   * The kernel.
+   *
+   * @return its value
+   */
   @Benchmark
   public long fingerprint() {
     run();
