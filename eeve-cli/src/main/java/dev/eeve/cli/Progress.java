@@ -5,6 +5,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBarStyle;
+import me.tongfei.progressbar.ProgressState;
 
 /**
  * One line on a terminal that shows how far a job has come, a bar for each of its steps; it leaves
@@ -16,8 +17,13 @@ final class Progress implements AutoCloseable {
 
   private static final int STEP_MILLIS = 100;
 
+  /** A bar's columns at least, beside however many words. */
+  private static final int MIN_BAR = 10;
+
   /** Less is done before anybody has read it; so is what is counted in rounds or files. */
   private static final long MIN_BYTES = 1 << 20;
+
+  private static final String CLEAR = "\r\u001b[K";
 
   private final PrintStream err;
   private final boolean shown;
@@ -34,7 +40,7 @@ final class Progress implements AutoCloseable {
     update(now, done, total, "");
   }
 
-  /** The same with a few words after the bar. */
+  /** The same with a few words after the bar, which also say how long it takes. */
   synchronized void update(String now, long done, long total, String note) {
     if (!shown) {
       return;
@@ -42,14 +48,22 @@ final class Progress implements AutoCloseable {
     if (!now.equals(step)) {
       close();
       step = now;
-      bar = bar(total);
+      bar = bar(total, !note.isEmpty());
     }
     bar.maxHint(total);
     bar.setExtraMessage(note);
     bar.stepTo(done);
   }
 
-  private ProgressBar bar(long total) {
+  /** Prints a line; a bar that is there goes on below it. */
+  synchronized void above(String line) {
+    err.print((bar == null ? "" : CLEAR) + line + "\n");
+    if (bar != null) {
+      bar.refresh();
+    }
+  }
+
+  private ProgressBar bar(long total, boolean noted) {
     ProgressBarBuilder builder =
         new ProgressBarBuilder()
             .setTaskName(step)
@@ -57,6 +71,9 @@ final class Progress implements AutoCloseable {
             .setStyle(ProgressBarStyle.ASCII)
             .setUpdateIntervalMillis(STEP_MILLIS)
             .setConsumer(new Line(err));
+    if (noted) {
+      return builder.setRenderer(Progress::noted).build();
+    }
     return total < MIN_BYTES
         ? builder.build()
         : builder.setUnit(" MB", 1_000_000).showSpeed().build();
@@ -73,8 +90,19 @@ final class Progress implements AutoCloseable {
     }
   }
 
+  /** What has been counted and the note; the bar has the columns that are left. */
+  private static String noted(ProgressState state, int width) {
+    String words =
+        "] %d/%d, %s".formatted(state.getCurrent(), state.getMax(), state.getExtraMessage());
+    int columns = Math.max(MIN_BAR, width - state.getTaskName().length() - 2 - words.length());
+    int done = (int) (columns * state.getNormalizedProgress());
+    String line =
+        state.getTaskName() + " [" + "=".repeat(done) + " ".repeat(columns - done) + words;
+    return line.substring(0, Math.min(width, line.length()));
+  }
+
   private static void draw(PrintStream err, String line) {
-    err.print("\r\u001b[K" + line);
+    err.print(CLEAR + line);
     err.flush();
   }
 

@@ -3,7 +3,6 @@ package dev.eeve.cli;
 import dev.eeve.training.TrainingPlan;
 import dev.eeve.training.TrainingRun;
 import dev.eeve.training.TrainingStep;
-import java.io.PrintStream;
 import java.util.Locale;
 import java.util.OptionalDouble;
 
@@ -11,21 +10,18 @@ import java.util.OptionalDouble;
 final class TrainingLines implements TrainingRun.Listener, AutoCloseable {
   private static final double NANOS = 1e9;
 
-  private final PrintStream err;
   private final Progress bar;
   private String name = "";
   private long start;
   private int first;
 
   TrainingLines(Console console) {
-    this.err = console.err();
     this.bar = new Progress(console);
   }
 
   @Override
   public void message(String text) {
-    close();
-    err.print("eeve: " + text + "\n");
+    bar.above("eeve: " + text);
   }
 
   @Override
@@ -38,13 +34,14 @@ final class TrainingLines implements TrainingRun.Listener, AutoCloseable {
     }
     boolean last = step.step() == maxSteps;
     String left =
-        last || step.step() == first ? "" : ", " + secondsLeft(maxSteps, step) + " s left";
+        last || step.step() == first ? "" : ", " + left(secondsLeft(maxSteps, step)) + " left";
     if (step.step() % plan.loggingSteps() == 0 || last || valLoss.isPresent()) {
-      close();
-      err.print(text(maxSteps, step, valLoss) + left + "\n");
+      bar.above(text(maxSteps, step, valLoss) + left);
     }
-    if (!last) {
-      String note = " loss %.3f, %.0f tokens/s%s";
+    if (last) {
+      close();
+    } else {
+      String note = "loss %.3f, %.0f tokens/s%s";
       bar.update(
           name,
           step.step(),
@@ -67,6 +64,17 @@ final class TrainingLines implements TrainingRun.Listener, AutoCloseable {
     return valLoss.isPresent()
         ? line + String.format(Locale.ROOT, ", val %.4f", valLoss.getAsDouble())
         : line;
+  }
+
+  /** As 9 s, 2:36 or 1:02:36. */
+  private static String left(long seconds) {
+    if (seconds < 60) {
+      return seconds + " s";
+    }
+    long minutes = seconds / 60;
+    return seconds < 3600
+        ? "%d:%02d".formatted(minutes, seconds % 60)
+        : "%d:%02d:%02d".formatted(minutes / 60, minutes % 60, seconds % 60);
   }
 
   private long secondsLeft(int maxSteps, TrainingStep step) {

@@ -32,6 +32,24 @@ class ProgressTest {
   }
 
   @Test
+  void linesStandAboveABarThatGoesOnWithItsWords() {
+    PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    try (Progress progress = new Progress(new Console(new Output(bytes), err, true))) {
+      progress.above("before");
+      progress.update("stage 3", 200, 400, "loss 6.866, 33 tokens/s, 2:03:10 left");
+      progress.above("step 200");
+      progress.update("stage 3", 300, 400, "loss 6.512, 33 tokens/s, 1:00:05 left");
+    }
+    String drawn = bytes.toString(StandardCharsets.UTF_8);
+    assertTrue(drawn.startsWith("before\n"), drawn);
+    assertTrue(drawn.contains("\r\u001b[Kstep 200\n"), drawn);
+    String bar = "stage 3 [================      ] 300/400, loss 6.512, 33 tokens/s, 1:00:05 left";
+    assertTrue(drawn.contains(bar), drawn);
+    assertTrue(drawn.endsWith("\r\u001b[K"), drawn);
+    assertTrue(drawn.lines().allMatch(line -> line.length() < 400), drawn);
+  }
+
+  @Test
   void nothingIsDrawnWhereNobodyLooks() {
     assertEquals("", run(false));
   }

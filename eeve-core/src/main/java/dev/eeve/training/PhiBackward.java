@@ -134,8 +134,8 @@ final class PhiBackward {
     for (int d = 0; d < documents.length; d++) {
       int from = documents[d];
       int rows = (d + 1 < documents.length ? documents[d + 1] : batch.rows()) - from;
-      model.rotary().backward(s.dq.rows(from, rows), 0);
-      model.rotary().backward(s.dk.rows(from, rows), 0);
+      model.rotary().backward(workers, s.dq.rows(from, rows), 0);
+      model.rotary().backward(workers, s.dk.rows(from, rows), 0);
     }
   }
 

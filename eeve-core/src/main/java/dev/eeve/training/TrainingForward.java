@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.kernels.CausalAttention;
+import dev.eeve.kernels.Embedding;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Gelu;
 import dev.eeve.kernels.LayerNorm;
@@ -22,13 +23,13 @@ final class TrainingForward {
       TrainingActivations s,
       TrainingBatch batch,
       ResidualDropout dropout) {
-    embed(s.h(0), batch.ids(), model);
+    embed(workers, s.h(0), batch.ids(), model);
     for (int i = 0; i < model.layers().size(); i++) {
       TrainedLayer layer = model.layers().get(i);
       LayerActivations l = s.layer(i);
       branches(workers, model, layer, s, l, s.h(i), batch);
-      TrainingProducts.forward(
-          workers, s.updates, new Bound(layer.dense(), s.o, l.a), new Bound(layer.fc2(), s.m, s.g));
+      TrainingProducts.forward(workers, s.updates, new Bound(layer.dense(), s.o, l.a));
+      TrainingProducts.forward(workers, s.updates, new Bound(layer.fc2(), s.m, s.g));
       dropout.forward(workers, s.o, s.m, i);
       FloatMatrix h = s.h(i + 1);
       if (h != s.h(i)) {
@@ -64,8 +65,8 @@ final class TrainingForward {
       int rows = (d + 1 < documents.length ? documents[d + 1] : batch.rows()) - from;
       FloatMatrix q = l.q.rows(from, rows);
       FloatMatrix k = l.k.rows(from, rows);
-      model.rotary().forward(q, 0);
-      model.rotary().forward(k, 0);
+      model.rotary().forward(workers, q, 0);
+      model.rotary().forward(workers, k, 0);
       s.cache.put(workers, k, l.v.rows(from, rows), 0);
       CausalAttention.forward(
           workers,
@@ -100,19 +101,16 @@ final class TrainingForward {
         from.data(), from.offset(), to.data(), to.offset(), from.rows() * from.columns());
   }
 
-  private static void embed(FloatMatrix out, int[] ids, TrainingModel model) {
+  private static void embed(Workers workers, FloatMatrix out, int[] ids, TrainingModel model) {
     int vocabulary = model.base().config().vocabSize();
     for (int r = 0; r < ids.length; r++) {
       if (ids[r] < 0 || ids[r] >= vocabulary) {
         throw new IllegalArgumentException(
             "ids: %d at %d, needed 0 to %d".formatted(ids[r], r, vocabulary - 1));
       }
-      for (RowSegment segment : model.embedTokens()) {
-        if (ids[r] < segment.endRow()) {
-          segment.weights().row(ids[r] - segment.firstRow(), out.data(), out.index(r));
-          break;
-        }
-      }
+    }
+    for (RowSegment segment : model.embedTokens()) {
+      Embedding.forward(workers, out, ids, segment.weights(), segment.firstRow());
     }
   }
 }

@@ -21,8 +21,10 @@ public final class TrainingMemory {
   /** Rows of a packed block are rounded up to at most this many. */
   private static final int MAX_TILE_ROWS = 16;
 
-  /** Features that a backward product packs at once. */
+  /** Features that a product packs at once: a backward one always, a forward one of many rows. */
   private static final long PACKED_FEATURES = 2560;
+
+  private static final int MANY_ROWS = 256;
 
   private TrainingMemory() {}
 
@@ -176,7 +178,9 @@ public final class TrainingMemory {
     long hidden = config.hiddenSize();
     long intermediate = config.intermediateSize();
     boolean backward = lowest < config.numHiddenLayers();
-    long floats = Math.max(rows * (hidden + intermediate), head * hidden);
+    long widest = Math.max(hidden, intermediate);
+    long floats = Math.max(Math.min(rows, MANY_ROWS) * widest, head * hidden);
+    floats = Math.max(floats, rows * Math.min(widest, PACKED_FEATURES));
     if (backward) {
       floats = Math.max(floats, rows * PACKED_FEATURES); // one packing at a time
     }

@@ -203,6 +203,31 @@ class OptimizerMemoryTest {
   }
 
   @Test
+  void anAdapterTrainsWithEightBitMomentsToo() {
+    OptimizerMemory memory = new OptimizerMemory(true, false, false, GradNormFrom.PREVIOUS_STEP);
+    LoraConfig lora = new LoraConfig(4, 8, 0, false, LoraConfig.ALL_LINEAR, List.of());
+    double[] losses = new double[2];
+    for (int i = 0; i < 2; i++) {
+      TrainingConfig config = config(i == 0 ? OptimizerMemory.EXACT : memory, 1, 30);
+      try (PhiModel model = model(ElementType.BF16)) {
+        TrainableParameters own = TrainableParameters.adapter(Parameters.of(model), lora);
+        MemoryPlan plan = TrainingMemory.plan(CONFIG, own, config, data(8, 24, 3), 2);
+        try (Trainer trainer = Trainer.of(model, own, data(8, 24, 3), config)) {
+          trainer.run();
+          losses[i] = trainer.evaluate(data(8, 24, 3));
+          long moments = 0;
+          for (Moments one : trainer.moments()) {
+            moments += byteSize(one);
+          }
+          assertEquals(moments, bytes(plan, "moments"));
+        }
+      }
+    }
+    assertTrue(losses[0] < 5, "learns: " + losses[0]);
+    assertEquals(losses[0], losses[1], 0.05 * losses[0]);
+  }
+
+  @Test
   void wholeGroupsTrainInPlaceAndFrozenRowsBesideOthersStay() {
     try (PhiModel base = model(ElementType.BF16);
         PhiModel model = model(ElementType.BF16)) {
@@ -254,13 +279,7 @@ class OptimizerMemoryTest {
             masters += copied ? rows.master().byteSize() : 0;
             long gradient = rows.gradient().byteSize();
             gradients = least ? Math.max(gradients, gradient) : gradients + gradient;
-            moments +=
-                switch (one) {
-                  case Moments.OfMatrix m -> m.first().byteSize() + m.second().byteSize();
-                  case Moments.InBlocks m ->
-                      m.both().memory().stream().mapToLong(MemorySegment::byteSize).sum();
-                  case Moments.OfVector v -> throw new AssertionError("no vector trains");
-                };
+            moments += byteSize(one);
           }
           assertEquals(masters, bytes(plan, "masters"));
           assertEquals(gradients, bytes(plan, "gradients"));
@@ -268,6 +287,15 @@ class OptimizerMemoryTest {
         }
       }
     }
+  }
+
+  private static long byteSize(Moments moments) {
+    return switch (moments) {
+      case Moments.OfMatrix m -> m.first().byteSize() + m.second().byteSize();
+      case Moments.InBlocks m ->
+          m.both().memory().stream().mapToLong(MemorySegment::byteSize).sum();
+      case Moments.OfVector v -> 2L * Float.BYTES * v.first().length;
+    };
   }
 
   private static long bytes(MemoryPlan plan, String name) {

@@ -25,6 +25,22 @@ public final class Embedding {
   }
 
   /**
+   * Looks rows up that stand in a stretch of the matrix; {@code out} keeps what it has where an id
+   * is outside of it.
+   *
+   * @param workers the caller's threads
+   * @param out (R, C), overwritten where ids are within
+   * @param ids R ids
+   * @param weight (N, C), read: rows {@code firstRow … firstRow + N}
+   * @param firstRow the row that is row 0 of {@code weight}
+   */
+  public static void forward(
+      Workers workers, FloatMatrix out, int[] ids, Weights weight, int firstRow) {
+    out.require("out", ids.length, weight.columns());
+    workers.embeddingForwardJob.run(workers, out, ids, weight, firstRow);
+  }
+
+  /**
    * {@code dWeight[ids[r] − firstRow] += dOut[r]}, in the order of r; ids outside the trained rows
    * are passed over.
    *
@@ -47,6 +63,37 @@ public final class Embedding {
           "ids: %d from %d, needed %d".formatted(ids.length, idsOffset, dOut.rows()));
     }
     workers.embeddingBackwardJob.run(workers, dWeight, firstRow, dOut, ids, idsOffset);
+  }
+
+  /** One unit is some rows. */
+  static final class ForwardJob extends Job {
+    private static final int ROWS = 16;
+
+    private FloatMatrix out;
+    private int[] ids;
+    private Weights weight;
+    private int firstRow;
+
+    void run(Workers workers, FloatMatrix out, int[] ids, Weights weight, int firstRow) {
+      this.out = out;
+      this.ids = ids;
+      this.weight = weight;
+      this.firstRow = firstRow;
+      workers.run(this, (ids.length + ROWS - 1) / ROWS);
+      this.out = null;
+      this.ids = null;
+      this.weight = null;
+    }
+
+    @Override
+    void run(int unit, Scratch scratch) {
+      for (int r = unit * ROWS; r < Math.min(ids.length, (unit + 1) * ROWS); r++) {
+        int row = ids[r] - firstRow;
+        if (row >= 0 && row < weight.rows()) {
+          weight.row(row, out.data(), out.index(r));
+        }
+      }
+    }
   }
 
   /** One unit is a stretch of columns, over all rows in order. */

@@ -101,6 +101,10 @@ public final class GradientNorm {
     return sum;
   }
 
+  private static double total(double[] s) {
+    return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+  }
+
   /** One unit is a chunk of memory. */
   static final class SumJob extends Job {
     private MemorySegment gradient;
@@ -110,6 +114,12 @@ public final class GradientNorm {
     void run(int unit, Scratch scratch) {
       long from = (long) unit * CHUNK * Float.BYTES;
       int count = (int) (Math.min(CHUNK * 4L, gradient.byteSize() - from) / Float.BYTES);
+      if (Simd.VECTOR && count % (2 * PARTIAL_SUMS) == 0) {
+        double[] partial = scratch.doubles(PARTIAL_SUMS);
+        VectorGradientNorm.sums(partial, gradient, from, count);
+        sums[unit] = total(partial);
+        return;
+      }
       float[] values = scratch.floats(Scratch.Use.PRODUCT, CHUNK);
       MemorySegment.copy(gradient, FLOAT, from, values, 0, count);
       sums[unit] = sum(values, 0, count);

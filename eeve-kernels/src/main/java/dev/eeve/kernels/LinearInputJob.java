@@ -24,6 +24,7 @@ final class LinearInputJob extends Job {
   private PackRowsJob packed;
   private int depth;
   private int group;
+  private final UnitGroups groups = new UnitGroups();
 
   void run(Workers workers, FloatMatrix dIn, Linear.InputGradient[] parts) {
     this.dIn = dIn;
@@ -31,6 +32,7 @@ final class LinearInputJob extends Job {
     packed = Simd.VECTOR ? workers.packRowsJob : null;
     int blocks = (dIn.columns() + ROWS - 1) / ROWS;
     group = workers.group(blocks);
+    groups.cut(blocks, group, workers.single());
     first = true;
     for (Linear.InputGradient part : parts) {
       dOut = part.dOut();
@@ -42,7 +44,7 @@ final class LinearInputJob extends Job {
           packed.set(0, dOut);
           packed.pack(workers, depth, from, to);
         }
-        workers.run(this, (blocks + group - 1) / group);
+        workers.run(this, groups.units());
         first = false;
       }
     }
@@ -53,8 +55,8 @@ final class LinearInputJob extends Job {
 
   @Override
   void run(int unit, Scratch scratch) {
-    int column = unit * group * ROWS;
-    int blocks = Math.min(group, (dIn.columns() - column + ROWS - 1) / ROWS);
+    int column = groups.first(unit) * ROWS;
+    int blocks = groups.count(unit);
     int tile = packed == null ? 1 : VectorTile.ROWS;
     int padded = (dIn.rows() + tile - 1) / tile * tile;
     float[] sums = scratch.floats(Use.PRODUCT, blocks * padded * ROWS);

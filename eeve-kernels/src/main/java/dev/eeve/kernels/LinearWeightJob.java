@@ -32,6 +32,9 @@ final class LinearWeightJob extends Job {
   private int depth;
   private int group;
 
+  /** Of each part of this run. */
+  private UnitGroups[] groups = {};
+
   void run(Workers workers, Linear.WeightGradient[] parts) {
     this.parts = parts;
     depth = workers.blocking().depth();
@@ -42,8 +45,7 @@ final class LinearWeightJob extends Job {
       while (endPart < parts.length && parts[endPart].in() == in) {
         endPart++;
       }
-      group = 1;
-      group = packed != null ? workers.group(units()) : 1;
+      cut(workers);
       for (from = 0; from < in.columns(); from = to) {
         to = Math.min(in.columns(), from + CHUNK);
         if (packed != null) {
@@ -55,27 +57,37 @@ final class LinearWeightJob extends Job {
     this.parts = null;
   }
 
+  /** Single panels stand at the end of the last part alone. */
+  private void cut(Workers workers) {
+    int panels = 0;
+    for (int i = firstPart; i < endPart; i++) {
+      panels += parts[i].dWeight().panels();
+    }
+    group = packed != null ? workers.group(panels) : 1;
+    groups = UnitGroups.grown(groups, parts.length);
+    for (int i = firstPart; i < endPart; i++) {
+      int single = i == endPart - 1 ? workers.single() : 0;
+      groups[i].cut(parts[i].dWeight().panels(), group, single);
+    }
+  }
+
   private int units() {
     int units = 0;
     for (int i = firstPart; i < endPart; i++) {
-      units += units(parts[i]);
+      units += groups[i].units();
     }
     return units;
-  }
-
-  private int units(Linear.WeightGradient part) {
-    return (part.dWeight().panels() + group - 1) / group;
   }
 
   @Override
   void run(int unit, Scratch scratch) {
     int i = firstPart;
-    while (unit >= units(parts[i])) {
-      unit -= units(parts[i++]);
+    while (unit >= groups[i].units()) {
+      unit -= groups[i++].units();
     }
     Linear.WeightGradient part = parts[i];
-    int panel = unit * group;
-    int panels = Math.min(group, part.dWeight().panels() - panel);
+    int panel = groups[i].first(unit);
+    int panels = groups[i].count(unit);
     if (packed == null) {
       addScalar(part, panel, from, to, scratch);
       return;
@@ -100,6 +112,11 @@ final class LinearWeightJob extends Job {
       int in = packed.index(row, k - from, rows);
       int tile = Math.min(VectorTile.ROWS, to - k);
       for (int p = 0; p < panels; p++) {
+        if (overwrites && VectorTile.writes(tile)) {
+          long out = part.dWeight().line(panel + p, k);
+          VectorTile.write(part.dWeight().memory, out, packed.buffer, in, blocks, p * size, rows);
+          continue;
+        }
         int loaded = overwrites ? 0 : tile;
         VectorLines.load(sums, 0, part.dWeight(), panel + p, k, loaded);
         Arrays.fill(sums, loaded * ROWS, VectorTile.ROWS * ROWS, 0f);

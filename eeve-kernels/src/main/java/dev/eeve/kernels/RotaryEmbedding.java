@@ -46,20 +46,35 @@ public final class RotaryEmbedding {
    * @param firstPosition position of row 0
    */
   public void forward(FloatMatrix x, int firstPosition) {
-    rotate(x, firstPosition, 1f);
+    check(x, firstPosition);
+    rotate(x, 0, x.rows(), firstPosition, 1f);
+  }
+
+  /**
+   * {@link #forward(FloatMatrix, int)}, rows shared out among threads.
+   *
+   * @param workers the caller's threads
+   * @param x (R, H · D), overwritten
+   * @param firstPosition position of row 0
+   */
+  public void forward(Workers workers, FloatMatrix x, int firstPosition) {
+    check(x, firstPosition);
+    workers.rotaryJob.run(workers, this, x, firstPosition, 1f);
   }
 
   /**
    * Rotates gradients the other way, in place.
    *
+   * @param workers the caller's threads
    * @param dX (R, H · D), overwritten
    * @param firstPosition position of row 0
    */
-  public void backward(FloatMatrix dX, int firstPosition) {
-    rotate(dX, firstPosition, -1f);
+  public void backward(Workers workers, FloatMatrix dX, int firstPosition) {
+    check(dX, firstPosition);
+    workers.rotaryJob.run(workers, this, dX, firstPosition, -1f);
   }
 
-  private void rotate(FloatMatrix x, int firstPosition, float direction) {
+  private void check(FloatMatrix x, int firstPosition) {
     if (x.columns() % headSize != 0) {
       throw new IllegalArgumentException(
           "x: (%d, %d), needed columns in heads of %d".formatted(x.rows(), x.columns(), headSize));
@@ -69,8 +84,11 @@ public final class RotaryEmbedding {
           "position: %d rows from %d, the angles reach to %d"
               .formatted(x.rows(), firstPosition, positions));
     }
+  }
+
+  private void rotate(FloatMatrix x, int from, int to, int firstPosition, float direction) {
     float[] data = x.data();
-    for (int r = 0; r < x.rows(); r++) {
+    for (int r = from; r < to; r++) {
       int angle = (firstPosition + r) * half;
       for (int h = x.index(r); h < x.index(r) + x.columns(); h += headSize) {
         for (int i = 0; i < half; i++) {
@@ -82,6 +100,37 @@ public final class RotaryEmbedding {
           data[h + half + i] = Math.fma(high, cos, low * sin);
         }
       }
+    }
+  }
+
+  /** One unit is some rows. */
+  static final class RotateJob extends Job {
+    private static final int ROWS = 16;
+
+    private RotaryEmbedding rotary;
+    private FloatMatrix x;
+    private int firstPosition;
+    private float direction;
+
+    void run(
+        Workers workers,
+        RotaryEmbedding rotary,
+        FloatMatrix x,
+        int firstPosition,
+        float direction) {
+      this.rotary = rotary;
+      this.x = x;
+      this.firstPosition = firstPosition;
+      this.direction = direction;
+      workers.run(this, (x.rows() + ROWS - 1) / ROWS);
+      this.rotary = null;
+      this.x = null;
+    }
+
+    @Override
+    void run(int unit, Scratch scratch) {
+      int to = Math.min(x.rows(), (unit + 1) * ROWS);
+      rotary.rotate(x, unit * ROWS, to, firstPosition, direction);
     }
   }
 }

@@ -24,6 +24,8 @@ public final class Workers implements AutoCloseable {
   final LayerNorm.ForwardJob layerNormJob = new LayerNorm.ForwardJob();
   final LayerNormBackward.InputJob layerNormBackwardJob = new LayerNormBackward.InputJob();
   final LayerNormBackward.WeightJob layerNormWeightJob = new LayerNormBackward.WeightJob();
+  final Embedding.ForwardJob embeddingForwardJob = new Embedding.ForwardJob();
+  final RotaryEmbedding.RotateJob rotaryJob = new RotaryEmbedding.RotateJob();
   final Embedding.BackwardJob embeddingBackwardJob = new Embedding.BackwardJob();
   final Dropout.DropoutJob dropoutJob = new Dropout.DropoutJob();
   final CrossEntropyJob crossEntropyJob = new CrossEntropyJob();
@@ -67,6 +69,11 @@ public final class Workers implements AutoCloseable {
   int group(int blocks) {
     int most = Math.clamp(blocks / (UNITS_PER_THREAD * threads()), 1, MAX_GROUP);
     return Integer.highestOneBit(most); // panels that share lines stay together
+  }
+
+  /** Blocks of a job that are best cut off alone at its end. */
+  int single() {
+    return threads() == 1 ? 0 : MAX_GROUP * threads();
   }
 
   /** Runs all units of a job, here and on the pool's threads, and returns when all are done. */

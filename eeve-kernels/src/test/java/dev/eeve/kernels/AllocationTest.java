@@ -217,7 +217,7 @@ class AllocationTest {
           () -> LayerNorm.backwardWeight(workers, vector, x, y, 0, vector, vector));
       calls.put("Gelu.backward", () -> Gelu.backward(workers, z, x, y));
       calls.put("Dropout", () -> Dropout.forward(workers, z, x, 0.1, 3));
-      calls.put("RotaryEmbedding.backward", () -> rotary.backward(z, 0));
+      calls.put("RotaryEmbedding.backward", () -> rotary.backward(workers, z, 0));
       calls.put("Embedding.backward", () -> Embedding.backward(workers, gradient, 0, x, ids, 0));
       calls.put(
           "CausalAttention.backward",

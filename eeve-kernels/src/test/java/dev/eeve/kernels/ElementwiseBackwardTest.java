@@ -142,21 +142,27 @@ class ElementwiseBackwardTest {
 
   @Test
   void rotatingBackUndoesTheRotationOfGradients() {
-    RotaryEmbedding rotary = new RotaryEmbedding(6, 10, 10_000, 20);
-    FloatMatrix x = new RandomData(1).matrix(7, 30);
-    FloatMatrix y = new RandomData(2).matrix(7, 30);
-    FloatMatrix rotated = new FloatMatrix(x.data().clone(), x.offset(), 7, 30);
-    FloatMatrix back = new FloatMatrix(y.data().clone(), y.offset(), 7, 30);
-    rotary.forward(rotated, 5);
-    rotary.backward(back, 5);
-    double forward = 0; // a rotation's transpose: (R x) · y = x · (Rᵀ y)
-    double backward = 0;
-    for (int i = 3; i < 213; i++) {
-      forward += (double) rotated.data()[i] * y.data()[i];
-      backward += (double) x.data()[i] * back.data()[i];
+    RotaryEmbedding rotary = new RotaryEmbedding(6, 10, 10_000, 50);
+    FloatMatrix x = new RandomData(1).matrix(37, 30);
+    FloatMatrix y = new RandomData(2).matrix(37, 30);
+    FloatMatrix rotated = new FloatMatrix(x.data().clone(), x.offset(), 37, 30);
+    FloatMatrix alone = new FloatMatrix(x.data().clone(), x.offset(), 37, 30);
+    FloatMatrix back = new FloatMatrix(y.data().clone(), y.offset(), 37, 30);
+    try (WorkerPool pool = new WorkerPool(3);
+        Workers workers = pool.workers()) {
+      rotary.forward(workers, rotated, 5);
+      rotary.forward(alone, 5);
+      assertArrayEquals(alone.data(), rotated.data(), "shared out among threads");
+      rotary.backward(workers, back, 5);
+      double forward = 0; // a rotation's transpose: (R x) · y = x · (Rᵀ y)
+      double backward = 0;
+      for (int i = x.offset(); i < x.offset() + 37 * 30; i++) {
+        forward += (double) rotated.data()[i] * y.data()[i];
+        backward += (double) x.data()[i] * back.data()[i];
+      }
+      assertEquals(forward, backward, 1e-4);
+      rotary.backward(workers, rotated, 5);
     }
-    assertEquals(forward, backward, 1e-5);
-    rotary.backward(rotated, 5);
     assertArrayEquals(x.data(), rotated.data(), 1e-6f);
   }
 

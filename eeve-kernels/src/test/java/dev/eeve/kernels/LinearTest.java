@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("brief")
 class LinearTest {
@@ -192,6 +193,56 @@ class LinearTest {
           }
         }
       }
+    }
+  }
+
+  /** Over many rows, features are packed in stretches; the chain goes on where one ends. */
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16", "Q8_0"})
+  void aLongProductOverManyRowsIsTheSameChain(ElementType type) {
+    int n = 70;
+    int k = type == ElementType.Q8_0 ? 5152 : 5153;
+    RandomData random = new RandomData(11);
+    float[] bias = random.floats(n, ElementType.F32);
+    FloatMatrix in = random.matrix(257, k);
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(3);
+        Workers workers = pool.workers()) {
+      Weights weights =
+          RandomData.weights(arena, type, n, k, random.floats(n * k, ElementType.F32));
+      float[] values = new float[n * k];
+      for (int r = 0; r < n; r++) {
+        weights.row(r, values, r * k);
+      }
+      Canary out = new Canary(in.rows(), n);
+      Linear.forwardExact(workers, new Linear.Product(out.matrix, in, weights, bias));
+      assertArrayEquals(reference(in, values, bias), out.values());
+    }
+  }
+
+  /** So many panels that some of them share a unit and the last ones do not. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void groupsOfPanelsAndSingleOnesGiveTheSameBits(int threads) {
+    int n = 75 * Weights.PANEL_ROWS + 5;
+    int k = 33;
+    RandomData random = new RandomData(12);
+    float[] values = random.floats(n * k, ElementType.BF16);
+    float[] bias = random.floats(n, ElementType.F32);
+    FloatMatrix in = random.matrix(37, k);
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(threads);
+        Workers workers = pool.workers()) {
+      Weights weights = RandomData.weights(arena, ElementType.BF16, n, k, values);
+      Canary out = new Canary(in.rows(), n);
+      Canary again = new Canary(in.rows(), n);
+      Linear.forward(
+          workers,
+          new Linear.Product(again.matrix, in, weights, bias),
+          new Linear.Product(out.matrix, in, weights, bias));
+      float[] expected = reference(in, values, bias);
+      assertArrayEquals(expected, again.values());
+      assertArrayEquals(expected, out.values());
     }
   }
 

@@ -163,6 +163,8 @@ class OptimizerTest {
         double sum = GradientNorm.sumOfSquares(workers, g);
         assertEquals(exact, sum, 1e-12 * exact);
         first = threads == 1 ? sum : first;
+        float[] stored = g.memory.toArray(ValueLayout.JAVA_FLOAT); // in the scalar twin's order
+        assertEquals(GradientNorm.sumOfSquares(stored), sum);
         assertEquals(first, sum);
       }
     }
