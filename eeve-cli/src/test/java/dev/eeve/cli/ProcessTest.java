@@ -146,6 +146,60 @@ class ProcessTest {
     assertTrue(resumes(), errorLines().toString());
   }
 
+  /** kill −9 while updates and checkpoints go on, some milliseconds later each time. */
+  @Test
+  void aRunKilledAgainAndAgainEndsWithTheBitsOfAWholeOne() throws Exception {
+    Path whole = folder.resolve("whole");
+    assertEquals(0, exit(java("C.UTF-8", "train", killable(whole)).start()), "" + errorLines());
+    Path out = folder.resolve("killed");
+    Path config = killable(out);
+    int kills = 0;
+    for (int i = 0; i < 4; i++) {
+      int seen = updates(out);
+      Process process = java("C.UTF-8", "train", config, "--resume").start();
+      while (process.isAlive() && updates(out) < seen + 8) {
+        Thread.sleep(1);
+      }
+      Thread.sleep(3L * i);
+      kills += process.isAlive() ? 1 : 0;
+      process.destroyForcibly();
+      exit(process);
+    }
+    assertTrue(kills > 0 && updates(out) < 200, kills + " kills, " + errorLines());
+    assertEquals(0, exit(java("C.UTF-8", "train", config, "--resume").start()), "" + errorLines());
+    assertTrue(resumes(), errorLines().toString());
+    for (String file : List.of("model.safetensors", "config.json")) {
+      assertEquals(-1, Files.mismatch(whole.resolve(file), out.resolve(file)), file);
+    }
+    assertEquals(200, updates(out), "a line an update");
+  }
+
+  private Path killable(Path out) throws IOException {
+    Path data =
+        Files.writeString(
+            folder.resolve("k.jsonl"),
+            "{\"input_ids\":[1,2,3,4,5]}\n{\"input_ids\":[9,8,7]}\n{\"input_ids\":[6,2,6,2]}\n");
+    return Files.writeString(
+        folder.resolve(out.getFileName() + ".yaml"),
+        """
+        base_model: %s
+        output_dir: %s
+        datasets: [{path: %s, type: tokens}]
+        unfrozen_parameters: [".+"]
+        learning_rate: 1e-3
+        weight_decay: 0.1
+        resid_dropout: 0.2
+        max_steps: 200
+        save_steps: 1
+        """
+            .formatted(model, out, data));
+  }
+
+  private static int updates(Path out) throws IOException {
+    Path metrics = out.resolve("metrics.jsonl");
+    return Files.exists(metrics) ? Files.readAllLines(metrics).size() : 0;
+  }
+
   private boolean resumes() throws IOException {
     return errorLines().stream().anyMatch(line -> line.contains("checkpoint: resuming at step "));
   }
