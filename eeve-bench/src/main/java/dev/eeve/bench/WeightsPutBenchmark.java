@@ -24,7 +24,7 @@ public class WeightsPutBenchmark extends TwinBenchmark {
   public ElementType from;
 
   /** Its type in memory. */
-  @Param({"F32", "F16", "BF16", "Q8_0", "Q4_0"})
+  @Param({"F32", "F16", "BF16"})
   public ElementType type;
 
   private List<Weights> copies;
