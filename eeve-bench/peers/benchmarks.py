@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -54,8 +55,23 @@ def arguments():
 
 
 def java():
-    home = os.environ.get("JAVA_HOME")
-    return os.path.join(home, "bin", "java") if home else "java"
+    """A JDK 25 or newer where the launcher looks first: JAVA_HOME, the PATH, the usual folders."""
+    homes = [os.environ["JAVA_HOME"]] if os.environ.get("JAVA_HOME") else []
+    found = shutil.which("java")
+    candidates = [os.path.join(home, "bin", "java") for home in homes] + ([found] if found else [])
+    for folder in ("/usr/lib/jvm", "/opt", os.path.expanduser("~/.sdkman/candidates/java")):
+        if os.path.isdir(folder):
+            candidates += sorted(os.path.join(folder, name, "bin", "java") for name in os.listdir(folder))
+    for candidate in candidates:
+        if os.path.isfile(candidate) and major(candidate) >= 25:
+            return candidate
+    stop("no JDK 25 or newer found; set JAVA_HOME")
+
+
+def major(candidate):
+    said = subprocess.run([candidate, "-version"], stderr=subprocess.PIPE, text=True).stderr
+    version = re.search(r'version "(\d+)', said)
+    return int(version.group(1)) if version else 0
 
 
 def run(command, **more):
