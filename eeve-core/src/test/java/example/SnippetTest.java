@@ -11,9 +11,11 @@ import dev.eeve.checkpoint.DType;
 import dev.eeve.checkpoint.SafetensorsWriter;
 import dev.eeve.checkpoint.TensorSpec;
 import dev.eeve.generation.GenerationConfig;
+import dev.eeve.generation.TokenStream;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
+import dev.eeve.model.Session;
 import dev.eeve.tokenizer.TokenizerFiles;
 import dev.eeve.training.Parameters;
 import dev.eeve.training.RowSet;
@@ -64,6 +66,32 @@ class SnippetTest {
     for (String snippet : snippets) {
       String wanted = squeeze(snippet);
       assertTrue(tests.stream().anyMatch(t -> t.contains(wanted)), () -> "in no test:\n" + snippet);
+    }
+  }
+
+  @Test
+  void theReadmesContextIsKeptInAFile() throws IOException {
+    Path file = folder.resolve("context");
+    int[] prompt = {145, 154, 70, 132, 116, 169, 14, 209};
+    GenerationConfig config = GenerationConfig.greedy(5);
+    try (LanguageModel model = LanguageModel.open(Golden.folder("tiny-f32"))) {
+      goOn(model, prompt, config, file);
+      byte[] first = Files.readAllBytes(file);
+      goOn(model, prompt, config, file);
+      assertArrayEquals(first, Files.readAllBytes(file));
+    }
+  }
+
+  private static void goOn(LanguageModel model, int[] prompt, GenerationConfig config, Path file)
+      throws IOException {
+    try (Session session = model.session(prompt, config)) {
+      if (Files.exists(file)) {
+        model.load(session, file);
+      }
+      try (TokenStream stream = model.streamWithPrefix(session, prompt, config)) {
+        stream.forEach(token -> System.out.print(token.text()));
+      }
+      model.save(session, file);
     }
   }
 

@@ -37,29 +37,73 @@ public final class GgufExport {
   private static final int QUANTIZATION_VERSION = 2;
   private static final int ALIGNMENT = 32;
 
+  /**
+   * What the matrices become: F32, F16, BF16, Q8_0 or Q4_0 each.
+   *
+   * @param layers those of the decoder layers
+   * @param embedTokens the input embedding, which may keep more bits
+   * @param lmHead the head, which may keep more bits
+   */
+  public record Types(DType layers, DType embedTokens, DType lmHead) {
+    /** Refuses what is not written. */
+    public Types {
+      for (DType type : List.of(layers, embedTokens, lmHead)) {
+        if (!FILE_TYPES.containsKey(type)) {
+          throw new IllegalArgumentException(
+              "type: " + type + ", needed F32, F16, BF16, Q8_0 or Q4_0");
+        }
+      }
+    }
+
+    private DType of(String tensor) {
+      return switch (tensor) {
+        case "model.embed_tokens.weight" -> embedTokens;
+        case "lm_head.weight" -> lmHead;
+        default -> layers;
+      };
+    }
+  }
+
   private final Checkpoint files;
   private final SequencedMap<String, ResolvedTensor> tensors;
-  private final DType type;
+  private final Types types;
   private final boolean measured;
   private final SequencedMap<String, double[]> squares = new LinkedHashMap<>();
 
   private GgufExport(
       Checkpoint files,
       SequencedMap<String, ResolvedTensor> tensors,
-      DType type,
+      Types types,
       boolean measured) {
     this.files = files;
     this.tensors = tensors;
-    this.type = type;
+    this.types = types;
     this.measured = measured;
+  }
+
+  /**
+   * Writes the file with one type for all matrices.
+   *
+   * @param model as {@link #write(Path, Types, Path, boolean, LoadListener)}, like the others
+   * @param type of the matrices
+   * @param output the file
+   * @param measured whether the signal-to-noise ratio of each part is wanted
+   * @param listener hears how far it has come
+   * @return signal-to-noise ratios
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static SequencedMap<String, Double> write(
+      Path model, DType type, Path output, boolean measured, LoadListener listener)
+      throws IOException {
+    return write(model, new Types(type, type, type), output, measured, listener);
   }
 
   /**
    * Writes the file; it appears whole, or not at all.
    *
    * @param model a Hugging Face model folder or a GGUF file
-   * @param type of the matrices: F32, F16, BF16, Q8_0 or Q4_0. One whose rows are no multiple of 32
-   *     stays F16 in the last two, and a warning says so once
+   * @param types of the matrices. One whose rows are no multiple of 32 becomes F16 instead of Q8_0
+   *     or Q4_0, and a warning says so once
    * @param output the file; its folder must exist
    * @param measured whether the signal-to-noise ratio of each part is wanted
    * @param listener hears how far it has come, in bytes read
@@ -70,11 +114,8 @@ public final class GgufExport {
    *     that GGUF cannot hold
    */
   public static SequencedMap<String, Double> write(
-      Path model, DType type, Path output, boolean measured, LoadListener listener)
+      Path model, Types types, Path output, boolean measured, LoadListener listener)
       throws IOException {
-    if (!FILE_TYPES.containsKey(type)) {
-      throw new IllegalArgumentException("type: " + type + ", needed F32, F16, BF16, Q8_0 or Q4_0");
-    }
     if (Files.exists(output) && Files.exists(model) && Files.isSameFile(model, output)) {
       throw new IllegalArgumentException("output: " + output + " is the model; choose another");
     }
@@ -82,7 +123,7 @@ public final class GgufExport {
     try (Checkpoint files = Checkpoint.open(model)) {
       GgufExport export =
           new GgufExport(
-              files, PhiTensorNames.resolve(files, parts.config().dimensions()), type, measured);
+              files, PhiTensorNames.resolve(files, parts.config().dimensions()), types, measured);
       export.write(output, GgufKeys.of(parts, files, export.general(model)), listener);
       return export.ratios();
     }
@@ -92,9 +133,9 @@ public final class GgufExport {
     SequencedMap<String, GgufValue> keys = new LinkedHashMap<>();
     String name = model.toAbsolutePath().normalize().getFileName().toString();
     keys.put("general.name", GgufValue.of(name.replaceFirst("\\.gguf$", "")));
-    keys.put("general.file_type", GgufValue.of(FILE_TYPES.get(type)));
+    keys.put("general.file_type", GgufValue.of(FILE_TYPES.get(types.layers)));
     keys.put("general.alignment", GgufValue.of(ALIGNMENT));
-    if (type.blocks().isPresent()) {
+    if (tensors.values().stream().anyMatch(tensor -> target(tensor).blocks().isPresent())) {
       keys.put("general.quantization_version", GgufValue.of(QUANTIZATION_VERSION));
     }
     return keys;
@@ -106,7 +147,7 @@ public final class GgufExport {
     List<String> kept = new ArrayList<>();
     for (ResolvedTensor tensor : tensors.values()) {
       DType target = target(tensor);
-      if (target == DType.F16 && type.blocks().isPresent()) {
+      if (target == DType.F16 && types.of(tensor.name()).blocks().isPresent()) {
         kept.add(tensor.name());
       }
       specs.add(new TensorSpec(PhiTensorNames.gguf(tensor.name()), target, tensor.shape()));
@@ -116,7 +157,7 @@ public final class GgufExport {
           .log(
               Level.WARNING,
               "%d matrices stay F16: their rows are no multiple of %d elements; the first is %s"
-                  .formatted(kept.size(), type.elements(), kept.getFirst()));
+                  .formatted(kept.size(), types.of(kept.getFirst()).elements(), kept.getFirst()));
     }
     long total = tensors.values().stream().mapToLong(ResolvedTensor::byteSize).sum();
     long done = 0;
@@ -134,6 +175,7 @@ public final class GgufExport {
     if (tensor.source().shape().size() == 1) {
       return DType.F32;
     }
+    DType type = types.of(tensor.name());
     return tensor.source().columns() % type.elements() == 0 ? type : DType.F16;
   }
 

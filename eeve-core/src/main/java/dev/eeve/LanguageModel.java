@@ -87,7 +87,7 @@ public final class LanguageModel implements AutoCloseable {
    * token ids; a generation_config.json in the folder, or beside the file, is honoured.
    *
    * @param path the folder or file
-   * @param options type of the weights, threads, block sizes
+   * @param options types of weights and of keys and values, threads, block sizes
    * @return the model; the caller closes it
    * @throws IOException names the file and the tensor or key that is wrong
    */
@@ -288,15 +288,9 @@ public final class LanguageModel implements AutoCloseable {
    * @return the stream; the caller closes it
    */
   public TokenStream stream(int[] prompt, GenerationConfig config) {
-    int context = model.config().maxPositionEmbeddings();
-    if (prompt.length > context) {
-      throw new IllegalArgumentException(
-          "prompt: %d tokens, the context holds %d; shorten it".formatted(prompt.length, context));
-    }
-    long wanted = Math.max(1, prompt.length + (long) config.maxNewTokens());
-    Session session = session((int) Math.min(context, wanted));
+    Session session = session(prompt, config);
     try {
-      return stream(session, true, prompt, config);
+      return stream(session, true, prompt, 0, config);
     } catch (RuntimeException e) {
       session.close();
       throw e;
@@ -313,12 +307,67 @@ public final class LanguageModel implements AutoCloseable {
    * @return the stream; closing it leaves the context open
    */
   public TokenStream stream(Session session, int[] prompt, GenerationConfig config) {
-    return stream(session, false, prompt, config);
+    return stream(session, false, prompt, 0, config);
+  }
+
+  /**
+   * Continues a text whose beginning a kept context may hold: what both share is not read again,
+   * the rest of the context is forgotten. Afterwards the context holds prompt and new tokens.
+   *
+   * @param session a context of this model, such as a {@link #load loaded} one
+   * @param prompt at least one id, from the context's first position on
+   * @param config the settings
+   * @return the stream, as from an empty context; closing it leaves the context open
+   */
+  public TokenStream streamWithPrefix(Session session, int[] prompt, GenerationConfig config) {
+    int held = prompt.length == 0 ? 0 : session.rewindToCommon(prompt);
+    return stream(session, false, prompt, held, config);
   }
 
   private TokenStream stream(
-      Session session, boolean owned, int[] prompt, GenerationConfig config) {
-    return new TokenStream(session, owned, gate, prompt, config, tokenizer, eosTokenIds(), unused);
+      Session session, boolean owned, int[] prompt, int held, GenerationConfig config) {
+    return new TokenStream(
+        session, owned, gate, prompt, held, config, tokenizer, eosTokenIds(), unused);
+  }
+
+  /**
+   * Writes what a context holds, so that a later one need not read it again.
+   *
+   * @param session a context of this model that holds at least one token
+   * @param file appears whole, or not at all
+   * @throws IOException names the file
+   */
+  public void save(Session session, Path file) throws IOException {
+    session.save(file, TokenizerPrint.of(tokenizer));
+  }
+
+  /**
+   * Reads what {@link #save} wrote into an empty context; of more than fits, the beginning.
+   *
+   * @param session a context of this model that holds nothing
+   * @param file saved with the same weights as they are kept in memory, adapters, tokenizer and
+   *     key/value type
+   * @throws IOException names the file and what is wrong with it; the context then holds nothing
+   */
+  public void load(Session session, Path file) throws IOException {
+    session.load(file, TokenizerPrint.of(tokenizer));
+  }
+
+  /**
+   * A context with room for a prompt and what may be generated after it.
+   *
+   * @param prompt ids
+   * @param config the settings
+   * @return the context; the caller closes it
+   */
+  public Session session(int[] prompt, GenerationConfig config) {
+    int context = model.config().maxPositionEmbeddings();
+    if (prompt.length > context) {
+      throw new IllegalArgumentException(
+          "prompt: %d tokens, the context holds %d; shorten it".formatted(prompt.length, context));
+    }
+    long wanted = Math.max(1, prompt.length + (long) config.maxNewTokens());
+    return session((int) Math.min(context, wanted));
   }
 
   /**
@@ -332,7 +381,7 @@ public final class LanguageModel implements AutoCloseable {
       throw new IllegalStateException("the model is closed");
     }
     try {
-      return new Session(model, adapters, pool, options.blocking(), capacity);
+      return new Session(model, adapters, pool, options.blocking(), options.cacheType(), capacity);
     } finally {
       gate.leave();
     }

@@ -2,6 +2,7 @@ package dev.eeve;
 
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.model.LoadListener;
 import java.util.Objects;
 import java.util.Optional;
@@ -10,14 +11,20 @@ import java.util.Optional;
  * How to load a model.
  *
  * @param dtype how to keep the weights; empty for the file's own type
+ * @param cacheType how contexts keep keys and values: F32, F16, BF16 or Q8_0
  * @param threads threads that share one computation, at least 1
  * @param blocking block sizes of the kernels
  * @param listener hears how far loading has come
  */
 public record LoadOptions(
-    Optional<ElementType> dtype, int threads, Blocking blocking, LoadListener listener) {
-  /** Checks the number of threads. */
+    Optional<ElementType> dtype,
+    ElementType cacheType,
+    int threads,
+    Blocking blocking,
+    LoadListener listener) {
+  /** Checks the number of threads and the cache's type. */
   public LoadOptions {
+    KeyValueRows.requireType(cacheType);
     Objects.requireNonNull(listener, "listener");
     if (threads < 1) {
       throw new IllegalArgumentException("threads: " + threads + ", needed at least 1");
@@ -25,13 +32,14 @@ public record LoadOptions(
   }
 
   /**
-   * The file's own type, all processors.
+   * The file's own type, keys and values in F32, all processors.
    *
    * @return the options
    */
   public static LoadOptions defaults() {
     return new LoadOptions(
         Optional.empty(),
+        ElementType.F32,
         Runtime.getRuntime().availableProcessors(),
         Blocking.defaults(),
         LoadListener.NONE);
@@ -44,7 +52,17 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withDtype(ElementType value) {
-    return new LoadOptions(Optional.of(value), threads, blocking, listener);
+    return new LoadOptions(Optional.of(value), cacheType, threads, blocking, listener);
+  }
+
+  /**
+   * These options with another type for keys and values.
+   *
+   * @param value F32, F16, BF16 or Q8_0
+   * @return a copy
+   */
+  public LoadOptions withCacheType(ElementType value) {
+    return new LoadOptions(dtype, value, threads, blocking, listener);
   }
 
   /**
@@ -54,7 +72,7 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withThreads(int value) {
-    return new LoadOptions(dtype, value, blocking, listener);
+    return new LoadOptions(dtype, cacheType, value, blocking, listener);
   }
 
   /**
@@ -64,7 +82,7 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withBlocking(Blocking value) {
-    return new LoadOptions(dtype, threads, value, listener);
+    return new LoadOptions(dtype, cacheType, threads, value, listener);
   }
 
   /**
@@ -74,6 +92,6 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withListener(LoadListener value) {
-    return new LoadOptions(dtype, threads, blocking, value);
+    return new LoadOptions(dtype, cacheType, threads, blocking, value);
   }
 }

@@ -63,7 +63,12 @@ public record ModelInfo(
     }
     MemoryPlan memory =
         MemoryPlan.forGeneration(
-            config, types, config.maxPositionEmbeddings(), options.blocking(), options.threads());
+            config,
+            types,
+            options.cacheType(),
+            config.maxPositionEmbeddings(),
+            options.blocking(),
+            options.threads());
     return new ModelInfo(
         config,
         parts,

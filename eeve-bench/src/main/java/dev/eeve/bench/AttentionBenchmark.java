@@ -1,6 +1,7 @@
 package dev.eeve.bench;
 
 import dev.eeve.kernels.CausalAttention;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.KeyValueRows;
 import org.openjdk.jmh.annotations.Param;
@@ -13,6 +14,10 @@ public class AttentionBenchmark extends TwinBenchmark {
     "phi2.attention.P128.T128", "phi2.attention.P512.T128", "phi2.attention.P1500.T128"
   })
   public String shape;
+
+  /** How keys and values are kept. */
+  @Param({"F32", "F16", "BF16", "Q8_0"})
+  public ElementType type;
 
   /** Threads that share a call. */
   @Param({"1", "2"})
@@ -46,16 +51,17 @@ public class AttentionBenchmark extends TwinBenchmark {
     position = shape.position();
     int tokens = shape.tokens();
     int keys = position + tokens;
-    k = input(keys, width.hidden());
-    v = input(keys, width.hidden());
+    k = Check.exact(input(keys, width.hidden()), width.headSize());
+    v = Check.exact(input(keys, width.hidden()), width.headSize());
     q = input(tokens, width.hidden());
     out = output(tokens, width.hidden());
-    double bytes = 2.0 * KeyValueRows.ELEMENT_BYTES * keys * width.hidden();
+    double bytes =
+        keys * (double) KeyValueRows.positionBytes(type, width.heads(), width.headSize());
     caches = new KeyValueRows[tokens == 1 ? shape.copies((long) bytes) : 1];
     turn = 0;
     for (int i = 0; i < caches.length; i++) {
-      caches[i] = KeyValueRows.allocate(arena, width.heads(), width.headSize(), keys);
-      caches[i].put(k, v, 0);
+      caches[i] = KeyValueRows.allocate(arena, type, width.heads(), width.headSize(), keys);
+      caches[i].put(workers, k, v, 0);
     }
     double pairs = tokens * (position + (tokens + 1) / 2.0);
     return tokens == 1

@@ -1,5 +1,6 @@
 package dev.eeve.bench;
 
+import dev.eeve.kernels.FloatMatrix;
 import java.util.SplittableRandom;
 
 /** Compares a kernel's results with a plain computation in double. */
@@ -28,6 +29,18 @@ final class Check {
       values[i] = (float) ((2 * random.nextDouble() - 1) * scale);
     }
     return values;
+  }
+
+  /**
+   * Moves values of −1 … 1 to what every type of cache holds exactly: n / 128 with the largest n in
+   * each 32 features of a head, so that the scale of Q8_0 is 1 / 128.
+   */
+  static FloatMatrix exact(FloatMatrix matrix, int headSize) {
+    float[] data = matrix.data();
+    for (int i = 0; i < data.length; i++) {
+      data[i] = i % headSize % 32 == 0 ? 127 / 128f : Math.round(data[i] * 127) / 128f;
+    }
+    return matrix;
   }
 
   /** A few indices below a count: both ends and some between. */

@@ -1,6 +1,7 @@
 package dev.eeve.bench;
 
 import dev.eeve.kernels.CausalAttention;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.KeyValueRows;
 import org.openjdk.jmh.annotations.Param;
@@ -12,6 +13,10 @@ public class KeyValueBenchmark extends TwinBenchmark {
   /** First position and tokens. */
   @Param({"phi2.cache.P1500.T1", "phi2.cache.P1500.T128"})
   public String shape;
+
+  /** How keys and values are kept. */
+  @Param({"F32", "F16", "BF16", "Q8_0"})
+  public ElementType type;
 
   private Width width;
   private KeyValueRows cache;
@@ -31,15 +36,15 @@ public class KeyValueBenchmark extends TwinBenchmark {
   Work prepare(Shape shape) {
     width = shape.width();
     position = shape.position();
-    cache = KeyValueRows.allocate(arena, width.heads(), width.headSize(), POSITIONS);
-    k = input(shape.tokens(), width.hidden());
-    v = input(shape.tokens(), width.hidden());
+    cache = KeyValueRows.allocate(arena, type, width.heads(), width.headSize(), POSITIONS);
+    k = Check.exact(input(shape.tokens(), width.hidden()), width.headSize());
+    v = Check.exact(input(shape.tokens(), width.hidden()), width.headSize());
     return Work.memory(2.0 * 2 * Float.BYTES * shape.tokens() * width.hidden(), 1);
   }
 
   @Override
   void run() {
-    cache.put(k, v, position);
+    cache.put(workers, k, v, position);
   }
 
   /**

@@ -49,7 +49,9 @@ public abstract class LayerKernel extends KernelBenchmark {
     if (position > 0) {
       session.append(ids, 0, position);
     }
-    double cached = 2.0 * KeyValueRows.ELEMENT_BYTES * width.hidden() * (position + 1);
+    double cached =
+        (position + 1.0)
+            * KeyValueRows.positionBytes(ElementType.F32, width.heads(), width.headSize());
     double pairs = shape.tokens() * (position + (shape.tokens() + 1) / 2.0);
     return shape.tokens() == 1
         ? Work.memory(layers * (layerBytes + cached), threads())

@@ -33,13 +33,6 @@ abstract class BaseCommand implements Callable<Integer> {
     return model;
   }
 
-  /** Refuses an option that a later version will take. */
-  static void notYet(boolean given, String option, String instead) {
-    if (given) {
-      throw new UsageException(option + ": is not there yet; " + instead);
-    }
-  }
-
   /** What works on a model's file. */
   @FunctionalInterface
   interface ModelWork<T> {
@@ -58,7 +51,10 @@ abstract class BaseCommand implements Callable<Integer> {
 
   /** Opens a model, the one that ships with the tool where none is given. */
   LanguageModel open(Path model, String dtype) throws IOException {
-    LoadOptions options = options(dtype);
+    return open(model, options(dtype));
+  }
+
+  private LanguageModel open(Path model, LoadOptions options) throws IOException {
     try (Progress progress = new Progress(console)) {
       LoadOptions shown =
           options.withListener((done, total) -> progress.update("loading", done, total));
@@ -70,7 +66,12 @@ abstract class BaseCommand implements Callable<Integer> {
 
   /** Opens a model and the adapters beside it. */
   OpenModel open(Path model, String dtype, List<Path> adapters) throws IOException {
-    return OpenModel.of(open(model, dtype), adapters);
+    return open(model, options(dtype), adapters);
+  }
+
+  /** Opens a model and the adapters beside it. */
+  OpenModel open(Path model, LoadOptions options, List<Path> adapters) throws IOException {
+    return OpenModel.of(open(model, options), adapters);
   }
 
   /** The options of the command line. */
@@ -83,6 +84,21 @@ abstract class BaseCommand implements Callable<Integer> {
       options = options.withThreads(threads);
     }
     return dtype.equals("auto") ? options : options.withDtype(elementType(dtype));
+  }
+
+  /** The options of the command line where it also says how keys and values are kept. */
+  LoadOptions options(String dtype, String cacheType) {
+    return options(dtype)
+        .withCacheType(
+            switch (cacheType) {
+              case "f32" -> ElementType.F32;
+              case "f16" -> ElementType.F16;
+              case "bf16" -> ElementType.BF16;
+              case "q8_0" -> ElementType.Q8_0;
+              default ->
+                  throw new UsageException(
+                      "--cache-type: " + cacheType + ", needed f32, f16, bf16 or q8_0");
+            });
   }
 
   private static ElementType elementType(String dtype) {

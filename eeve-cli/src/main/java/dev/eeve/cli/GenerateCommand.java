@@ -3,11 +3,13 @@ package dev.eeve.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LanguageModel;
+import dev.eeve.LoadOptions;
 import dev.eeve.generation.GeneratedToken;
 import dev.eeve.generation.Generation;
 import dev.eeve.generation.GenerationConfig;
 import dev.eeve.generation.PromptTemplate;
 import dev.eeve.generation.TokenStream;
+import dev.eeve.model.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -76,13 +78,22 @@ final class GenerateCommand extends BaseCommand {
       description = "Verify drafts from the text so far: the same tokens, faster where it repeats.")
   private boolean promptLookup;
 
-  @Option(names = "--cache-type", hidden = true)
-  private String cacheType = "f32";
+  @Option(
+      names = "--cache-type",
+      defaultValue = "f32",
+      description = "How keys and values are kept: f32, f16, bf16 or q8_0.")
+  private String cacheType;
 
-  @Option(names = "--save-cache", hidden = true)
+  @Option(
+      names = "--save-cache",
+      paramLabel = "F",
+      description = "Save what the model has read and said, for --load-cache.")
   private Path saveCache;
 
-  @Option(names = "--load-cache", hidden = true)
+  @Option(
+      names = "--load-cache",
+      paramLabel = "F",
+      description = "Do not read again what the prompt shares with a saved text.")
   private Path loadCache;
 
   @Option(
@@ -108,32 +119,32 @@ final class GenerateCommand extends BaseCommand {
     if (given != null && around != PromptTemplate.NONE) {
       throw new UsageException("--template: goes with text, not with --prompt-tokens");
     }
-    refuseWhatIsNotThereYet();
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
+    LoadOptions options = options(dtype, cacheType);
     long start = System.nanoTime();
-    try (OpenModel opened = open(model, dtype, adapters)) {
+    try (OpenModel opened = open(model, options, adapters)) {
       LanguageModel language = opened.language();
       long loadNanos = System.nanoTime() - start;
-      try (TokenStream stream = stream(language, given, text == null ? "" : around.apply(text))) {
-        print(stream, language.tokenizer().isPresent(), loadNanos);
-      }
+      generate(language, given, text == null ? "" : around.apply(text), loadNanos);
     }
     return 0;
   }
 
-  private void refuseWhatIsNotThereYet() {
-    notYet(!cacheType.equals("f32"), "--cache-type " + cacheType, "use f32");
-    notYet(saveCache != null, "--save-cache", "leave it out");
-    notYet(loadCache != null, "--load-cache", "leave it out");
-  }
-
-  private TokenStream stream(LanguageModel language, int[] given, String text) {
+  private void generate(LanguageModel language, int[] given, String text, long loadNanos)
+      throws IOException {
     String option =
         given != null ? "--prompt-tokens" : prompt.file != null ? "--prompt-file" : "--prompt";
+    GenerationConfig config = config(language.generationConfig());
     try {
       int[] ids = given != null ? given : language.encodePrompt(text);
-      return language.stream(ids, config(language.generationConfig()));
+      if (saveCache == null && loadCache == null) {
+        try (TokenStream stream = language.stream(ids, config)) {
+          print(stream, language.tokenizer().isPresent(), loadNanos);
+        }
+      } else {
+        generateOnKeptContext(language, ids, config, loadNanos);
+      }
     } catch (IllegalArgumentException e) {
       throw Messages.under(
           "--max-new-tokens",
@@ -142,6 +153,22 @@ final class GenerateCommand extends BaseCommand {
               "--stop",
               "stop",
               Messages.under(option, "tokens", Messages.under(option, "prompt", e))));
+    }
+  }
+
+  private void generateOnKeptContext(
+      LanguageModel language, int[] ids, GenerationConfig config, long loadNanos)
+      throws IOException {
+    try (Session session = language.session(ids, config)) {
+      if (loadCache != null) {
+        language.load(session, loadCache);
+      }
+      try (TokenStream stream = language.streamWithPrefix(session, ids, config)) {
+        print(stream, language.tokenizer().isPresent(), loadNanos);
+      }
+      if (saveCache != null) {
+        language.save(session, saveCache);
+      }
     }
   }
 

@@ -41,12 +41,18 @@ final class InfoCommand extends BaseCommand {
       description = "auto, f32, f16, bf16, q8_0 or q4_0.")
   private String dtype;
 
+  @Option(
+      names = "--cache-type",
+      defaultValue = "f32",
+      description = "How keys and values are kept: f32, f16, bf16 or q8_0.")
+  private String cacheType;
+
   @Override
   public Integer call() throws IOException {
     if (plan != null && model != null) {
       throw new UsageException("--plan: given with --model; choose one of them");
     }
-    LoadOptions options = options(dtype);
+    LoadOptions options = options(dtype, cacheType);
     ObjectNode root;
     if (plan == null) {
       root = document(withModel(model, path -> ModelInfo.read(path, options)), options.threads());

@@ -39,6 +39,16 @@ final class QuantizeCommand extends BaseCommand {
   private String type;
 
   @Option(
+      names = "--token-embedding-type",
+      description = "Another type for embed_tokens, which may keep more bits.")
+  private String embeddingType;
+
+  @Option(
+      names = "--output-tensor-type",
+      description = "Another type for lm_head, which may keep more bits.")
+  private String headType;
+
+  @Option(
       names = "--output",
       required = true,
       description = "The .gguf file to write; nf4: folder.")
@@ -67,17 +77,31 @@ final class QuantizeCommand extends BaseCommand {
     if (type.equals("nf4")) {
       return normalFloat();
     }
-    DType matrices = TYPES.get(type);
-    if (matrices == null) {
-      throw new UsageException("--type: " + type + ", needed q8_0, q4_0, f16, bf16 or nf4");
-    }
+    GgufExport.Types types =
+        new GgufExport.Types(
+            type("--type", type, " or nf4"),
+            type("--token-embedding-type", embeddingType == null ? type : embeddingType, ""),
+            type("--output-tensor-type", headType == null ? type : headType, ""));
     if (subject != null && !report) {
       throw new UsageException("--report-file and --report-tokens: go with --report");
     }
-    return withModel(model, path -> write(path, matrices));
+    return withModel(model, path -> write(path, types));
   }
 
-  private int write(Path model, DType matrices) throws IOException {
+  private static DType type(String option, String name, String more) {
+    DType type = TYPES.get(name);
+    if (type == null) {
+      throw new UsageException(
+          option
+              + ": "
+              + name
+              + ", needed q8_0, q4_0, f16"
+              + (more.isEmpty() ? " or bf16" : ", bf16" + more));
+    }
+    return type;
+  }
+
+  private int write(Path model, GgufExport.Types types) throws IOException {
     LoadOptions options = options("auto");
     int[] given =
         subject == null || subject.tokens == null ? null : ids("--report-tokens", subject.tokens);
@@ -87,7 +111,7 @@ final class QuantizeCommand extends BaseCommand {
       ratios =
           GgufExport.write(
               model,
-              matrices,
+              types,
               file,
               report,
               (done, total) -> progress.update("quantizing", done, total));
@@ -110,6 +134,10 @@ final class QuantizeCommand extends BaseCommand {
 
   /** bitsandbytes' format is a folder's, not GGUF's. */
   private int normalFloat() throws IOException {
+    if (embeddingType != null || headType != null) {
+      throw new UsageException(
+          "--token-embedding-type and --output-tensor-type: are of GGUF files, not of nf4");
+    }
     if (report) {
       throw new UsageException("--report: is of GGUF files, not of nf4; leave it out");
     }

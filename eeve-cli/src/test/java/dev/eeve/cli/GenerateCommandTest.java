@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -141,14 +142,52 @@ class GenerateCommandTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"--cache-type bf16", "--cache-type q8_0", "--save-cache c", "--load-cache c"})
-  void whatIsNotThereYetIsRefusedInOneLine(String option) {
-    List<Object> more = new ArrayList<>(List.of("--prompt", "x"));
-    more.addAll(List.of(option.split(" ")));
-    String message = Run.refusal(2, args(more.toArray()));
-    assertTrue(message.startsWith(option.split(" ")[0]), message);
-    assertTrue(message.contains("not there yet"), message);
+  @ValueSource(strings = {"f32", "f16", "bf16", "q8_0"})
+  void aSavedCacheGoesOnAsTheWholeTextWouldHave(String type) throws IOException {
+    Path cache = folder.resolve("cache");
+    Object[] typed = {"--cache-type", type, "--ignore-eos", "--max-new-tokens", 12};
+    JsonNode first = json(with(typed, "--prompt", "한국의 수도는", "--save-cache", cache));
+    assertEquals(json(with(typed, "--prompt", "한국의 수도는")).get("tokens"), first.get("tokens"));
+    String all = Run.join(first.get("prompt_tokens")) + "," + Run.join(first.get("tokens"));
+    String shared = Run.join(first.get("prompt_tokens"));
+    for (String ids : List.of(all + ",7,8", all, shared, shared + ",1,2,3", "5,6")) {
+      Object[] more = with(typed, "--prompt-tokens", ids);
+      JsonNode expected = json(more);
+      JsonNode found = json(with(more, "--load-cache", cache));
+      assertEquals(expected.get("tokens"), found.get("tokens"), ids);
+      assertEquals(expected.get("prompt_tokens"), found.get("prompt_tokens"));
+      assertEquals(
+          expected.get("tokens"),
+          json(with(more, "--load-cache", cache, "--prompt-lookup")).get("tokens"));
+    }
+    Object[] both = {"--load-cache", cache, "--save-cache", cache, "--prompt-tokens", all};
+    assertEquals(
+        json(with(typed, "--prompt-tokens", all)).get("tokens"),
+        json(with(typed, both)).get("tokens"));
+    String other = type.equals("f32") ? "bf16" : "f32";
+    String refused =
+        Run.refusal(1, args("--prompt", "x", "--cache-type", other, "--load-cache", cache));
+    assertEquals(
+        "%s: cache type %s, this session has %s; use what it was saved with, or save it again"
+            .formatted(cache, type.toUpperCase(Locale.ROOT), other.toUpperCase(Locale.ROOT)),
+        refused);
+  }
+
+  @Test
+  void aPromptAloneCanBeSavedAndWhatIsNoCacheIsRefused() throws IOException {
+    Path cache = folder.resolve("cache");
+    JsonNode none = json("--prompt", "한국의", "--max-new-tokens", 0, "--save-cache", cache);
+    assertEquals(0, none.get("tokens").size());
+    Object[] more = {"--prompt", "한국의 수도는", "--max-new-tokens", 5};
+    assertEquals(json(more).get("tokens"), json(with(more, "--load-cache", cache)).get("tokens"));
+    Path missing = folder.resolve("missing");
+    assertEquals(
+        missing + ": no such file or folder",
+        Run.refusal(1, args("--prompt", "x", "--load-cache", missing)));
+    Path weights = model.resolve("model.safetensors");
+    assertEquals(
+        weights + ": no saved context of this version, needed one with format eeve-context-1",
+        Run.refusal(1, args("--prompt", "x", "--load-cache", weights)));
   }
 
   @ParameterizedTest
@@ -162,6 +201,7 @@ class GenerateCommandTest {
     "--repetition-penalty, 0",
     "--stop, ''",
     "--dtype, f64",
+    "--cache-type, q4_0",
     "--seed, x"
   })
   void aWrongValueIsNamedByItsOption(String option, String value) {

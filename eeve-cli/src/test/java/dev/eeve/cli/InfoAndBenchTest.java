@@ -34,6 +34,10 @@ class InfoAndBenchTest {
     assertEquals(2 * info.get("memory_bytes").get("total").longValue(), memory);
     JsonNode bf16 = Run.json("info", "--model", model, "--dtype", "bf16", "--json");
     assertEquals("bf16", bf16.get("dtype").textValue());
+    JsonNode cache = Run.json("info", "--model", model, "--cache-type", "bf16", "--json");
+    assertEquals(
+        info.get("memory_bytes").get("key_value_cache").longValue(),
+        2 * cache.get("memory_bytes").get("key_value_cache").longValue());
     Run text = Run.of("info", "--model", model);
     assertTrue(text.out().contains("kernels: " + Simd.describe() + "\n"), text.out());
     assertTrue(text.out().contains("\n  key_value_cache: "), text.out());

@@ -62,6 +62,36 @@ class QuantizeCommandTest {
   }
 
   @Test
+  void embeddingAndHeadMayKeepMoreBits() throws IOException {
+    JsonNode report =
+        quantize(
+            "q4_0",
+            "--token-embedding-type",
+            "f16",
+            "--output-tensor-type",
+            "q8_0",
+            "--report",
+            "--report-tokens",
+            "1,2,3");
+    JsonNode ratios = report.get("signal_to_noise_db");
+    assertTrue(ratios.get("embed_tokens").asDouble() > 60, ratios.toString());
+    assertTrue(ratios.get("layers.0").asDouble() < 30, ratios.toString());
+    assertTrue(ratios.get("lm_head").asDouble() > 40, ratios.toString());
+    JsonNode info = Run.json("info", "--model", file, "--json");
+    for (String dtype : new String[] {"f32", "f16", "q8_0", "q4_0"}) {
+      assertTrue(info.get("file_bytes_by_dtype").has(dtype), info.toString());
+    }
+    assertEquals("q4_0", info.get("dtype").asText());
+    String[] start = {"quantize", "--model", model.toString(), "--output", file.toString()};
+    assertTrue(
+        refused(2, start, "--type", "q4_0", "--output-tensor-type", "q6_k")
+            .startsWith("--output-tensor-type: q6_k, needed q8_0, q4_0, f16 or bf16"));
+    assertTrue(
+        refused(2, start, "--type", "nf4", "--token-embedding-type", "f16")
+            .startsWith("--token-embedding-type"));
+  }
+
+  @Test
   void nf4IsAFolderThatIsReadAgain() throws IOException {
     Path nf4 = file.resolveSibling("nf4");
     Run run = Run.of("quantize", "--model", model, "--type", "nf4", "--output", nf4);

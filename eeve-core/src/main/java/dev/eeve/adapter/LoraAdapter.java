@@ -1,14 +1,17 @@
 package dev.eeve.adapter;
 
 import dev.eeve.checkpoint.PhiDimensions;
+import dev.eeve.kernels.Fingerprint;
 import dev.eeve.kernels.LowRank;
 import dev.eeve.kernels.Weights;
+import dev.eeve.kernels.Workers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * An adapter in memory, to be used beside a model whose weights stay as they are. Immutable, shared
@@ -164,6 +167,24 @@ public final class LoraAdapter implements AutoCloseable {
                 .formatted(replacing.get(0).name, replacing.get(1).name, module));
       }
     }
+  }
+
+  /**
+   * Appends everything that decides what it adds.
+   *
+   * @param print appended to
+   * @param workers the caller's threads
+   */
+  public void addTo(Fingerprint print, Workers workers) {
+    new TreeMap<>(updates)
+        .forEach(
+            (name, update) ->
+                print
+                    .add(name + " " + update.scale())
+                    .add(workers, update.a())
+                    .add(workers, update.b()));
+    new TreeMap<>(matrices).forEach((name, matrix) -> print.add(name).add(workers, matrix));
+    new TreeMap<>(vectors).forEach((name, vector) -> print.add(name).add(vector));
   }
 
   /** Frees its memory. */

@@ -58,8 +58,15 @@ public final class SafetensorsWriter implements AutoCloseable {
     return new SafetensorsWriter(TensorStream.create(path, header, order, 1));
   }
 
-  /** Largest alignment first, then by name: the order of the reference library. */
-  static List<TensorSpec> inFileOrder(List<TensorSpec> tensors) {
+  /**
+   * The order in which tensors stand in a file: the reference library's, largest alignment first,
+   * then by name.
+   *
+   * @param tensors in any order
+   * @return unmodifiable
+   * @throws IllegalArgumentException where two have one name, or one has a type of GGUF alone
+   */
+  public static List<TensorSpec> inFileOrder(List<TensorSpec> tensors) {
     Set<String> names = new HashSet<>();
     for (TensorSpec tensor : tensors) {
       if (!names.add(tensor.name())) {

@@ -176,9 +176,10 @@ public final class ModelBenchmark {
         weights += shape.get(0) * type.byteSize(shape.get(1));
       }
     }
-    long keyValue = 2L * config.numKeyValueHeads() * config.headDim() * config.numHiddenLayers();
+    long keyValue =
+        KeyValueRows.positionBytes(ElementType.F32, config.numKeyValueHeads(), config.headDim());
     double positions = promptTokens + (decodeTokens + 1) / 2.0; // a step reads its own position too
-    return weights + Math.round(keyValue * KeyValueRows.ELEMENT_BYTES * positions);
+    return weights + Math.round(config.numHiddenLayers() * keyValue * positions);
   }
 
   /** Operations of a prompt, per token of it. */

@@ -27,9 +27,14 @@ final class ContextReader {
   private int allDrafts;
   private int allAccepted;
 
-  ContextReader(Session session, Optional<PromptLookup> lookup) {
+  /**
+   * A reader of a new text.
+   *
+   * @param held how many of its first tokens the session ends with
+   */
+  ContextReader(Session session, int held, Optional<PromptLookup> lookup) {
     this.session = session;
-    this.start = session.position();
+    this.start = session.position() - held;
     this.lookup = lookup;
   }
 

@@ -50,6 +50,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
    * @param ownsSession whether {@link #close} closes it
    * @param gate the model's
    * @param prompt ids of the prompt, at least one
+   * @param held how many of them, the last one not among them, the session ends with already
    * @param config the settings
    * @param tokenizer turns ids to text; empty gives no text
    * @param eosTokenIds tokens that end a document
@@ -60,6 +61,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
       boolean ownsSession,
       ModelGate gate,
       int[] prompt,
+      int held,
       GenerationConfig config,
       Optional<Tokenizer> tokenizer,
       List<Integer> eosTokenIds,
@@ -67,10 +69,11 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     if (prompt.length == 0) {
       throw new IllegalArgumentException("prompt: no tokens, needed at least one");
     }
-    if (prompt.length > session.capacity() - session.position()) {
+    this.start = session.position() - held;
+    if (prompt.length > session.capacity() - start) {
       throw new IllegalArgumentException(
           "prompt: %d tokens after %d, the context holds %d; shorten it"
-              .formatted(prompt.length, session.position(), session.capacity()));
+              .formatted(prompt.length, start, session.capacity()));
     }
     session.checkTokens(prompt, 0, prompt.length);
     if (!config.stop().isEmpty() && tokenizer.isEmpty()) {
@@ -86,10 +89,10 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     this.stops = new StopStrings(config.stop());
     this.decoder = tokenizer.map(t -> t.decoder(true));
     this.promptLength = prompt.length;
-    this.start = session.position();
     this.reader =
         new ContextReader(
             session,
+            held,
             config.promptLookup()
                 ? Optional.of(new PromptLookup(session::blockCost))
                 : Optional.empty());
@@ -216,8 +219,8 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
 
   /** A kept context shall hold all of the text, its last token too, and nothing else. */
   private void keepLastToken() {
-    boolean missing = count > promptLength && !lastTokenKept;
-    if (!ownsSession && missing && gate.enter()) {
+    boolean decided = count > promptLength || finishReason == FinishReason.LENGTH;
+    if (!ownsSession && decided && !lastTokenKept && gate.enter()) {
       try {
         reader.hold(tokens, count);
         lastTokenKept = true;

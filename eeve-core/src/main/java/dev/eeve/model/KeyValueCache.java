@@ -1,5 +1,6 @@
 package dev.eeve.model;
 
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.KeyValueRows;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -11,21 +12,26 @@ final class KeyValueCache implements AutoCloseable {
   private final List<KeyValueRows> layers = new ArrayList<>();
   private final int capacity;
 
-  KeyValueCache(PhiConfig config, int capacity) {
+  KeyValueCache(PhiConfig config, ElementType type, int capacity) {
     this.capacity = capacity;
     for (int i = 0; i < config.numHiddenLayers(); i++) {
       layers.add(
-          KeyValueRows.allocate(arena, config.numKeyValueHeads(), config.headDim(), capacity));
+          KeyValueRows.allocate(
+              arena, type, config.numKeyValueHeads(), config.headDim(), capacity));
     }
   }
 
-  static long byteSize(PhiConfig config, int capacity) {
+  static long byteSize(PhiConfig config, ElementType type, int capacity) {
     return config.numHiddenLayers()
-        * KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), capacity);
+        * KeyValueRows.byteSize(type, config.numKeyValueHeads(), config.headDim(), capacity);
   }
 
   int capacity() {
     return capacity;
+  }
+
+  int layers() {
+    return layers.size();
   }
 
   KeyValueRows layer(int index) {

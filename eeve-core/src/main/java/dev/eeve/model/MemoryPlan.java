@@ -81,7 +81,7 @@ public record MemoryPlan(List<Item> items) {
   }
 
   /**
-   * A model and one session of it.
+   * A model and one session of it that keeps keys and values as F32.
    *
    * @param config the shape
    * @param type how the weights are kept
@@ -89,11 +89,12 @@ public record MemoryPlan(List<Item> items) {
    * @param blocking block sizes
    * @param threads threads of one computation
    * @return all of {@link #forWeights}; keys and values; activations of a block and of a step;
-   *     logits; the kernels' buffers
+   *     logits; the kernels' buffers; what prompt lookup takes beside, where it is on
    */
   public static MemoryPlan forGeneration(
       PhiConfig config, ElementType type, int capacity, Blocking blocking, int threads) {
-    return forGeneration(config, KeptTypes.of(config, type), capacity, blocking, threads);
+    return forGeneration(
+        config, KeptTypes.of(config, type), ElementType.F32, capacity, blocking, threads);
   }
 
   /**
@@ -101,20 +102,34 @@ public record MemoryPlan(List<Item> items) {
    *
    * @param config the shape
    * @param types how each matrix is kept
+   * @param cacheType how keys and values are kept
    * @param capacity tokens of the session's context
    * @param blocking block sizes
    * @param threads threads of one computation
    * @return as {@link #forGeneration(PhiConfig, ElementType, int, Blocking, int)}
    */
   public static MemoryPlan forGeneration(
-      PhiConfig config, KeptTypes types, int capacity, Blocking blocking, int threads) {
+      PhiConfig config,
+      KeptTypes types,
+      ElementType cacheType,
+      int capacity,
+      Blocking blocking,
+      int threads) {
     List<Item> items = new ArrayList<>(forWeights(config, types).items);
-    items.add(new Item("key_value_cache", KeyValueCache.byteSize(config, capacity), true));
+    items.add(
+        new Item("key_value_cache", KeyValueCache.byteSize(config, cacheType, capacity), true));
     int rows = Math.min(blocking.tokens(), capacity);
     items.add(new Item("activations", (rows + 1L) * activationBytesPerRow(config), false));
     items.add(new Item("logits", (long) config.vocabSize() * Float.BYTES, false));
-    items.add(new Item("scratch", scratchBytes(config, rows, blocking, threads), false));
+    items.add(new Item("scratch", scratchBytes(config, rows, capacity, blocking, threads), false));
+    items.add(new Item("prompt_lookup", promptLookupBytes(config), false));
     return new MemoryPlan(items);
+  }
+
+  /** Activations and logits of a block of drafts, and the logits of one of its rows. */
+  private static long promptLookupBytes(PhiConfig config) {
+    long logits = (Session.FEW_ROWS + 1L) * config.vocabSize() * Float.BYTES;
+    return logits + Session.FEW_ROWS * activationBytesPerRow(config);
   }
 
   /** A row of every activation, its mean and its reciprocal deviation. */
@@ -122,14 +137,18 @@ public record MemoryPlan(List<Item> items) {
     return (Activations.floatsPerRow(config) + 2L) * Float.BYTES;
   }
 
-  /** Inputs packed for tiles, and for each thread its widened weights, sums and attention tiles. */
-  private static long scratchBytes(PhiConfig config, int rows, Blocking blocking, int threads) {
+  /**
+   * Inputs packed for tiles, and for each thread its widened weights, sums, attention tiles, blocks
+   * of keys and values as they are and as fp32, and a query's scores.
+   */
+  private static long scratchBytes(
+      PhiConfig config, int rows, int capacity, Blocking blocking, int threads) {
     long padded = rows + MAX_TILE_ROWS;
     long packed = padded * ((long) config.hiddenSize() + config.intermediateSize());
     long product = MAX_PANELS * (padded + blocking.depth()) * Weights.PANEL_ROWS;
     long width = config.headDim() + (long) MAX_TILE_ROWS * 2;
     long keys = blocking.keys() + (long) MAX_TILE_ROWS * 2;
-    long attention = 2 * keys * width + 4L * MAX_TILE_ROWS * (width + 2 * keys);
+    long attention = 5 * keys * width + 4L * MAX_TILE_ROWS * (width + 2 * keys) + capacity;
     return (packed + threads * (product + attention)) * Float.BYTES;
   }
 
@@ -161,12 +180,13 @@ public record MemoryPlan(List<Item> items) {
    * Positions of a context whose keys and values fit in some memory.
    *
    * @param config the shape
+   * @param cacheType how they are kept
    * @param bytes the memory
    * @return 0 or more, a multiple of 16
    */
-  static long positionsIn(PhiConfig config, long bytes) {
+  static long positionsIn(PhiConfig config, ElementType cacheType, long bytes) {
     int block = KeyValueRows.KEY_BLOCK;
-    return Math.max(0, bytes) / KeyValueCache.byteSize(config, block) * block;
+    return Math.max(0, bytes) / KeyValueCache.byteSize(config, cacheType, block) * block;
   }
 
   /** Refuses weights that the machine has no memory for, naming a type that would fit. */
@@ -199,16 +219,18 @@ public record MemoryPlan(List<Item> items) {
   }
 
   /** Refuses a context that the machine has no memory for beside the weights. */
-  static void requireContext(PhiConfig config, KeptTypes types, int capacity) {
-    long needed = forWeights(config, types).bytes() + KeyValueCache.byteSize(config, capacity);
-    if (needed > SMALL) {
-      requireContext(config, types, capacity, MachineMemory.bytes());
+  static void requireContext(
+      PhiConfig config, KeptTypes types, ElementType cacheType, int capacity) {
+    long cache = KeyValueCache.byteSize(config, cacheType, capacity);
+    if (forWeights(config, types).bytes() + cache > SMALL) {
+      requireContext(config, types, cacheType, capacity, MachineMemory.bytes());
     }
   }
 
-  static void requireContext(PhiConfig config, KeptTypes types, int capacity, long memory) {
+  static void requireContext(
+      PhiConfig config, KeptTypes types, ElementType cacheType, int capacity, long memory) {
     long weights = forWeights(config, types).bytes();
-    long cache = KeyValueCache.byteSize(config, capacity);
+    long cache = KeyValueCache.byteSize(config, cacheType, capacity);
     if (weights + cache > memory) {
       throw new IllegalArgumentException(
           "capacity: %d tokens need %s beside %s of weights, the machine has %s; choose at most %d"
@@ -217,7 +239,7 @@ public record MemoryPlan(List<Item> items) {
                   gigabytes(cache),
                   gigabytes(weights),
                   gigabytes(memory),
-                  positionsIn(config, memory - weights)));
+                  positionsIn(config, cacheType, memory - weights)));
     }
   }
 

@@ -36,7 +36,7 @@ final class PhiForward {
       s.updates.inward(workers, i);
       model.rotary().forward(s.q, firstPosition);
       model.rotary().forward(s.k, firstPosition);
-      cache.layer(i).put(s.k, s.v, firstPosition);
+      cache.layer(i).put(workers, s.k, s.v, firstPosition);
       CausalAttention.forward(workers, s.a, s.q, cache.layer(i), firstPosition);
       Gelu.forward(workers, s.f, s.f);
       Linear.forward(workers, s.outward[i]);

@@ -2,9 +2,11 @@ package dev.eeve.model;
 
 import dev.eeve.checkpoint.Checkpoint;
 import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.Fingerprint;
 import dev.eeve.kernels.RotaryEmbedding;
 import dev.eeve.kernels.Simd;
 import dev.eeve.kernels.Weights;
+import dev.eeve.kernels.Workers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -28,6 +30,7 @@ public final class PhiModel implements AutoCloseable {
   private final LinearLayer lmHead;
   private final RotaryEmbedding rotary;
   private final Arena arena;
+  private volatile String fingerprint;
 
   PhiModel(
       PhiConfig config,
@@ -206,6 +209,41 @@ public final class PhiModel implements AutoCloseable {
    */
   public LinearLayer lmHead() {
     return lmHead;
+  }
+
+  /**
+   * What tells models apart: settings that decide what is computed, and every weight as it is kept.
+   * Computed once, at the rate of reading memory.
+   */
+  String fingerprint(Workers workers) {
+    if (fingerprint == null) {
+      Fingerprint print =
+          new Fingerprint()
+              .add(
+                  "%s %s %s %s"
+                      .formatted(
+                          config.dimensions(),
+                          config.partialRotaryFactor(),
+                          config.ropeTheta(),
+                          config.layerNormEps()))
+              .add(workers, embedTokens);
+      for (PhiLayer layer : layers) {
+        print.add(layer.inputLayernorm().weight()).add(layer.inputLayernorm().bias());
+        for (LinearLayer part :
+            List.of(
+                layer.qProj(),
+                layer.kProj(),
+                layer.vProj(),
+                layer.dense(),
+                layer.fc1(),
+                layer.fc2())) {
+          print.add(workers, part.weight()).add(part.bias());
+        }
+      }
+      print.add(finalLayernorm.weight()).add(finalLayernorm.bias());
+      fingerprint = print.add(workers, lmHead.weight()).add(lmHead.bias()).toString();
+    }
+    return fingerprint;
   }
 
   RotaryEmbedding rotary() {

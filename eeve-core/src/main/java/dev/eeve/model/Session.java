@@ -3,11 +3,18 @@ package dev.eeve.model;
 import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.CrossEntropy;
+import dev.eeve.kernels.ElementType;
+import dev.eeve.kernels.Fingerprint;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.function.Consumer;
 
 /**
@@ -19,7 +26,7 @@ public final class Session implements AutoCloseable {
   private static final int LOGITS_ROWS = 32;
 
   /** Tokens whose logits {@link #appendForLogits(int[], int, int)} gives at once. */
-  private static final int FEW_ROWS = 16;
+  static final int FEW_ROWS = 16;
 
   private record FewRows(Activations activations, FloatMatrix logits, Linear.Product[] head) {}
 
@@ -38,6 +45,10 @@ public final class Session implements AutoCloseable {
 
   private float[] fewLogits = {};
   private float[] fewActivations = {};
+
+  /** What the context holds, from position 0. */
+  private final int[] tokens;
+
   private int position;
 
   /** Whether {@link #single} holds the final hidden state of the last token. */
@@ -46,7 +57,7 @@ public final class Session implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Takes memory for a context.
+   * Takes memory for a context that keeps keys and values as F32.
    *
    * @param model the model; close it after this
    * @param pool threads to run on
@@ -54,7 +65,7 @@ public final class Session implements AutoCloseable {
    * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
    */
   public Session(PhiModel model, WorkerPool pool, Blocking blocking, int capacity) {
-    this(model, List.of(), pool, blocking, capacity);
+    this(model, List.of(), pool, blocking, ElementType.F32, capacity);
   }
 
   /**
@@ -64,6 +75,7 @@ public final class Session implements AutoCloseable {
    * @param adapters their updates add up; close them after this
    * @param pool threads to run on
    * @param blocking block sizes
+   * @param cacheType how to keep keys and values: F32, F16, BF16 or Q8_0
    * @param capacity tokens the context can hold, 1 to the model's max_position_embeddings
    */
   public Session(
@@ -71,13 +83,14 @@ public final class Session implements AutoCloseable {
       List<LoraAdapter> adapters,
       WorkerPool pool,
       Blocking blocking,
+      ElementType cacheType,
       int capacity) {
     PhiConfig config = model.config();
     if (capacity < 1 || capacity > config.maxPositionEmbeddings()) {
       throw new IllegalArgumentException(
           "capacity: " + capacity + ", needed 1 to " + config.maxPositionEmbeddings());
     }
-    MemoryPlan.requireContext(config, model.types(), capacity);
+    MemoryPlan.requireContext(config, model.types(), cacheType, capacity);
     LoraAdapter.requireTogether(config.dimensions(), adapters);
     this.model = model;
     this.adapters = List.copyOf(adapters);
@@ -87,7 +100,8 @@ public final class Session implements AutoCloseable {
     this.logits = FloatMatrix.allocate(1, config.vocabSize());
     this.head = new Linear.Product[] {lmHead.product(logits, single.x)};
     this.workers = pool.workers(blocking);
-    this.cache = new KeyValueCache(config, capacity);
+    this.cache = new KeyValueCache(config, cacheType, capacity);
+    this.tokens = new int[capacity];
   }
 
   /** The model's own head, or an adapter's. */
@@ -144,8 +158,7 @@ public final class Session implements AutoCloseable {
   public void append(int[] ids, int from, int to) {
     check(ids, from, to);
     if (to - from == 1) {
-      PhiForward.forward(workers, model, single, cache, ids, from, position);
-      position++;
+      forward(single, ids, from);
       lastHidden = true;
       return;
     }
@@ -175,8 +188,7 @@ public final class Session implements AutoCloseable {
     if (block.rows() != rows) {
       block = new Activations(model, adapters, rows, block.buffer());
     }
-    PhiForward.forward(workers, model, block, cache, ids, from, position);
-    position += rows;
+    forward(block, ids, from);
     System.arraycopy(
         block.x.data(),
         block.x.index(rows - 1),
@@ -186,10 +198,20 @@ public final class Session implements AutoCloseable {
     lastHidden = true;
   }
 
-  private void check(int[] ids, int from, int to) {
+  private void forward(Activations activations, int[] ids, int from) {
+    PhiForward.forward(workers, model, activations, cache, ids, from, position);
+    System.arraycopy(ids, from, tokens, position, activations.rows());
+    position += activations.rows();
+  }
+
+  private void checkOpen() {
     if (closed) {
       throw new IllegalStateException("the session is closed");
     }
+  }
+
+  private void check(int[] ids, int from, int to) {
+    checkOpen();
     if (to - from > cache.capacity() - position) {
       throw new IllegalArgumentException(
           "tokens: %d after %d, the context holds %d; make it longer or shorten the text"
@@ -303,8 +325,7 @@ public final class Session implements AutoCloseable {
     if (few[rows] == null) {
       few[rows] = fewRows(rows);
     }
-    PhiForward.forward(workers, model, few[rows].activations, cache, ids, from, position);
-    position += rows;
+    forward(few[rows].activations, ids, from);
     lastHidden = false;
     Linear.forward(workers, few[rows].head);
     return few[rows].logits;
@@ -330,6 +351,76 @@ public final class Session implements AutoCloseable {
    */
   public double blockCost(int rows) {
     return Linear.blockCost(model.type(), rows);
+  }
+
+  /**
+   * Writes what this holds, so that a later session need not read it again: tokens, keys and
+   * values, and what computed them.
+   *
+   * @param file a safetensors file that appears whole, or not at all
+   * @param tokenizer what tells apart the tokenizer that made the ids
+   * @throws IOException names the file
+   * @throws IllegalStateException where this holds nothing
+   */
+  public void save(Path file, String tokenizer) throws IOException {
+    checkOpen();
+    if (position == 0) {
+      throw new IllegalStateException("the context holds no token to save");
+    }
+    new ContextFile(cache, tokens, identity(tokenizer)).write(file, position);
+  }
+
+  /**
+   * Reads what {@link #save} wrote into this context, which must hold nothing; of more than fits,
+   * the beginning. What follows has the bits it would have after these tokens themselves.
+   *
+   * @param file as saved by a session of the same model, adapters, key/value type and block sizes
+   * @param tokenizer as it was saved with
+   * @throws IOException names the file and what is wrong with it; the context then holds nothing
+   * @throws IllegalStateException where this holds tokens
+   */
+  public void load(Path file, String tokenizer) throws IOException {
+    checkOpen();
+    if (position > 0) {
+      throw new IllegalStateException(
+          "the context holds %d tokens, needed an empty one to load into".formatted(position));
+    }
+    position = new ContextFile(cache, tokens, identity(tokenizer)).read(file, vocabSize());
+  }
+
+  private SequencedMap<String, String> identity(String tokenizer) {
+    Fingerprint added = new Fingerprint();
+    adapters.forEach(adapter -> adapter.addTo(added, workers));
+    SequencedMap<String, String> identity = new LinkedHashMap<>();
+    identity.put("cache_type", cache.layer(0).type().toString());
+    identity.put("model", model.fingerprint(workers));
+    identity.put("adapters", adapters.isEmpty() ? "none" : added.toString());
+    identity.put("tokenizer", tokenizer);
+    identity.put("block_of_keys", Integer.toString(workers.blocking().keys()));
+    return identity;
+  }
+
+  /**
+   * The tokens this context holds.
+   *
+   * @return a copy, {@link #position} of them
+   */
+  public int[] tokens() {
+    return Arrays.copyOf(tokens, position);
+  }
+
+  /**
+   * Keeps what this shares with the beginning of a text and forgets the rest. The text's last token
+   * is left to be read, as its logits are not kept.
+   *
+   * @param text ids, at least one
+   * @return the new {@link #position}, at most the text's length − 1
+   */
+  public int rewindToCommon(int[] text) {
+    int most = Math.min(position, text.length - 1);
+    int mismatch = Arrays.mismatch(tokens, 0, most, text, 0, most);
+    rewind(mismatch < 0 ? most : mismatch);
+    return position;
   }
 
   /** Frees the context. */

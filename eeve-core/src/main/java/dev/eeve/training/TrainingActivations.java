@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.adapter.LoraConfig;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.model.PhiConfig;
@@ -84,7 +85,9 @@ final class TrainingActivations implements AutoCloseable {
     m = FloatMatrix.allocate(rows, hidden);
     mean = new float[rows];
     rstd = new float[rows];
-    cache = KeyValueRows.allocate(arena, config.numKeyValueHeads(), config.headDim(), longest);
+    cache =
+        KeyValueRows.allocate(
+            arena, ElementType.F32, config.numKeyValueHeads(), config.headDim(), longest);
     int backward = firstKept < layers ? rows : 0;
     dh = FloatMatrix.allocate(backward, hidden);
     dx = FloatMatrix.allocate(rows, hidden);
@@ -141,7 +144,8 @@ final class TrainingActivations implements AutoCloseable {
         (layers - firstKept + 1) * hidden + 4 * hidden + config.intermediateSize() + 2 + backward;
     return floats * Float.BYTES * rows
         + (keeps ? layers - firstKept : 1) * LayerActivations.byteSize(config, rows)
-        + KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), longest);
+        + KeyValueRows.byteSize(
+            ElementType.F32, config.numKeyValueHeads(), config.headDim(), longest);
   }
 
   /** The residual stream before a layer; below the lowest kept layer there is only one. */

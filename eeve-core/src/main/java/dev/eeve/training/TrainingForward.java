@@ -67,7 +67,7 @@ final class TrainingForward {
       FloatMatrix k = l.k.rows(from, rows);
       model.rotary().forward(workers, q, 0);
       model.rotary().forward(workers, k, 0);
-      s.cache.put(k, l.v.rows(from, rows), 0);
+      s.cache.put(workers, k, l.v.rows(from, rows), 0);
       CausalAttention.forward(
           workers,
           l.a.rows(from, rows),

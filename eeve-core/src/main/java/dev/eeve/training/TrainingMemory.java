@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import dev.eeve.internal.MachineMemory;
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.kernels.Weights;
 import dev.eeve.model.MemoryPlan;
@@ -107,7 +108,8 @@ public final class TrainingMemory {
         TrainingActivations.byteSize(
             config, batch.rows(), batch.longest(), lowest, settings.gradientCheckpointing());
     long cache =
-        KeyValueRows.byteSize(config.numKeyValueHeads(), config.headDim(), batch.longest());
+        KeyValueRows.byteSize(
+            ElementType.F32, config.numKeyValueHeads(), config.headDim(), batch.longest());
     long updates = UpdateRoom.byteSize(trainable.adapter(), config, batch.rows());
     items.add(new MemoryPlan.Item("activations", activations - cache + updates, false));
     items.add(new MemoryPlan.Item("keys_and_values", cache, true));

@@ -47,6 +47,15 @@ class DecodeAllocationTest {
         assertAllocatesLittle(model.withAdapters(adapter, adapter), config);
       }
     }
+    for (ElementType type : new ElementType[] {ElementType.F16, ElementType.Q8_0}) {
+      try (LanguageModel model =
+          LanguageModel.of(
+              PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1),
+              Optional.of(ByteTokenizer.make()),
+              LoadOptions.defaults().withThreads(1).withCacheType(type))) {
+        assertAllocatesLittle(model, greedy);
+      }
+    }
   }
 
   private static void assertAllocatesLittle(LanguageModel model, GenerationConfig config) {

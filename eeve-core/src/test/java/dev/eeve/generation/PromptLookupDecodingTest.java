@@ -117,6 +117,20 @@ class PromptLookupDecodingTest {
     assertTrue(!Simd.enabled() || drafts[0] > drafts[1], "some drafts were wrong");
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16", "Q8_0"})
+  void narrowCachesGiveTheirOwnTokensWithAndWithoutDrafts(ElementType type) throws IOException {
+    model.close();
+    model =
+        LanguageModel.of(
+            PhiModel.random(CONFIG, ElementType.BF16, 3, 1),
+            Optional.of(ByteTokenizer.make()),
+            LoadOptions.defaults().withThreads(2).withCacheType(type));
+    String text = "cdefgh, abcdefgh, abcdefgh, abcXefgh, abcdefgh, abcdefgh, YY abcdefgh, abc";
+    assertDrafted(assertSame(forced(text)));
+    assertSame(GenerationConfig.greedy(150).withIgnoreEos(true));
+  }
+
   @Test
   void everyLimitOfTokensIsKept() {
     String text = "cdefgh, abcdefgh, abcdefgh, abcdefgh, abcdefgh";

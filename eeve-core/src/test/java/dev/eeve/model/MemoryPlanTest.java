@@ -8,6 +8,7 @@ import dev.eeve.Golden;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.Weights;
+import dev.eeve.kernels.WorkerPool;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -70,7 +71,7 @@ class MemoryPlanTest {
   void keysValuesActivationsAndLogitsTakeWhatIsPlannedForThem() throws IOException {
     int capacity = 100;
     try (PhiModel model = PhiModel.open(Golden.folder("tiny-bf16-head80"), Optional.empty(), 1);
-        KeyValueCache cache = new KeyValueCache(model.config(), capacity)) {
+        KeyValueCache cache = new KeyValueCache(model.config(), ElementType.F32, capacity)) {
       MemoryPlan plan =
           MemoryPlan.forGeneration(
               model.config(), model.type(), capacity, new Blocking(24, 64, 640, 4096), 1);
@@ -88,6 +89,60 @@ class MemoryPlanTest {
       }
       assertEquals(floats * Float.BYTES, bytes(plan, "activations"));
       assertEquals(4L * model.config().vocabSize(), bytes(plan, "logits"));
+    }
+  }
+
+  /** The weights as a GGUF file has them: matrices in blocks, biases and norms F32. */
+  @Test
+  void aLoadedQ4ModelTakesAtMostATenthMoreThanItsFile() throws IOException {
+    PhiConfig eeve = PhiConfig.eeve2_8b();
+    long file = 0;
+    for (List<Long> shape : eeve.dimensions().shapes().values()) {
+      file +=
+          shape.size() == 1
+              ? shape.get(0) * Float.BYTES
+              : shape.get(0) * ElementType.Q4_0.byteSize(shape.get(1));
+    }
+    long planned = MemoryPlan.forWeights(eeve, ElementType.Q4_0).bytes();
+    assertTrue(planned <= 1.1 * file, planned + " for a file of " + file);
+    try (PhiModel model = PhiModel.random(PhiConfigs.small(), ElementType.Q4_0, 1, 2)) {
+      long held = model.embedTokens().byteSize() + model.lmHead().weight().byteSize();
+      long stored = 0;
+      for (PhiLayer layer : model.layers()) {
+        for (LinearLayer part :
+            List.of(
+                layer.qProj(),
+                layer.kProj(),
+                layer.vProj(),
+                layer.dense(),
+                layer.fc1(),
+                layer.fc2())) {
+          held += part.weight().byteSize();
+        }
+      }
+      for (List<Long> shape : model.config().dimensions().shapes().values()) {
+        stored += shape.size() == 1 ? 0 : shape.get(0) * ElementType.Q4_0.byteSize(shape.get(1));
+      }
+      assertTrue(held <= 1.1 * stored, held + " held, " + stored + " stored");
+      MemoryPlan plan = MemoryPlan.forWeights(model.config(), model.types());
+      long vectors = bytes(plan, "weights.biases_and_norms") + bytes(plan, "rotary_tables");
+      assertEquals(plan.bytes(), held + vectors);
+    }
+  }
+
+  @Test
+  void promptLookupTakesWhatIsPlannedForIt() {
+    try (PhiModel model = PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1);
+        WorkerPool pool = new WorkerPool(1);
+        Session session = new Session(model, pool, Blocking.defaults(), 64)) {
+      int rows = Session.FEW_ROWS;
+      Activations few = new Activations(model, List.of(), rows, new float[0]);
+      long floats = few.buffer().length + few.mean.length + few.rstd.length;
+      long logits = session.appendForLogits(new int[rows], 0, rows).data().length;
+      logits += model.config().vocabSize(); // a row of them at a time, in ContextReader
+      MemoryPlan plan =
+          MemoryPlan.forGeneration(model.config(), model.type(), 64, Blocking.defaults(), 1);
+      assertEquals((floats + logits) * Float.BYTES, bytes(plan, "prompt_lookup"));
     }
   }
 
@@ -147,17 +202,26 @@ class MemoryPlanTest {
                 IllegalArgumentException.class,
                 () ->
                     MemoryPlan.requireContext(
-                        eeve, KeptTypes.of(eeve, ElementType.BF16), 2048, 6_000_000_000L))
+                        eeve,
+                        KeptTypes.of(eeve, ElementType.BF16),
+                        ElementType.F32,
+                        2048,
+                        6_000_000_000L))
             .getMessage();
     assertTrue(message.startsWith("capacity: 2048 tokens need 1.34 GB"), message);
     int most = Integer.parseInt(message.replaceAll(".*at most ", ""));
     assertTrue(most > 0 && most < 2048, message);
-    MemoryPlan.requireContext(eeve, KeptTypes.of(eeve, ElementType.BF16), most, 6_000_000_000L);
+    MemoryPlan.requireContext(
+        eeve, KeptTypes.of(eeve, ElementType.BF16), ElementType.F32, most, 6_000_000_000L);
     assertThrows(
         IllegalArgumentException.class,
         () ->
             MemoryPlan.requireContext(
-                eeve, KeptTypes.of(eeve, ElementType.BF16), most + 16, 6_000_000_000L));
+                eeve,
+                KeptTypes.of(eeve, ElementType.BF16),
+                ElementType.F32,
+                most + 16,
+                6_000_000_000L));
   }
 
   @Test

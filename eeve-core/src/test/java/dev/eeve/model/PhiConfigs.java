@@ -53,4 +53,32 @@ public final class PhiConfigs {
         List.of(0),
         Optional.empty());
   }
+
+  /**
+   * The same with heads that share keys and values.
+   *
+   * @param config any
+   * @param keyValueHeads fewer than its heads
+   * @return the config
+   */
+  public static PhiConfig grouped(PhiConfig config, int keyValueHeads) {
+    return new PhiConfig(
+        config.vocabSize(),
+        config.hiddenSize(),
+        config.intermediateSize(),
+        config.numHiddenLayers(),
+        config.numAttentionHeads(),
+        keyValueHeads,
+        config.partialRotaryFactor(),
+        config.ropeTheta(),
+        config.layerNormEps(),
+        config.maxPositionEmbeddings(),
+        0,
+        0,
+        0,
+        config.initializerRange(),
+        config.bosTokenId(),
+        config.eosTokenIds(),
+        config.torchDtype());
+  }
 }

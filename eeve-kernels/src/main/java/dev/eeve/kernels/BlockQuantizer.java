@@ -57,7 +57,7 @@ public final class BlockQuantizer {
   }
 
   private static boolean q8(MemorySegment out, long at, float[] in, int from) {
-    float scale = Math.abs(in[largest(in, from, 32)]) / 127;
+    float scale = q8Scale(in, from, 32);
     short stored = Float.floatToFloat16(scale);
     if (!finite(stored)) {
       return false;
@@ -65,10 +65,20 @@ public final class BlockQuantizer {
     float inverse = inverse(scale);
     out.set(SHORT, at, stored);
     for (int i = 0; i < 32; i++) {
-      float scaled = in[from + i] * inverse;
-      out.set(ValueLayout.JAVA_BYTE, at + 2 + i, (byte) (scaled + Math.copySign(0.5, scaled)));
+      out.set(ValueLayout.JAVA_BYTE, at + 2 + i, q8Code(in[from + i], inverse));
     }
     return true;
+  }
+
+  /** The scale of {@code length} elements, before fp16 rounds it. */
+  static float q8Scale(float[] in, int from, int length) {
+    return Math.abs(in[largest(in, from, length)]) / 127;
+  }
+
+  /** The code of an element beside 1 / scale. */
+  static byte q8Code(float x, float inverse) {
+    float scaled = x * inverse;
+    return (byte) (scaled + Math.copySign(0.5, scaled));
   }
 
   private static boolean q4(MemorySegment out, long at, float[] in, int from) {
@@ -113,7 +123,7 @@ public final class BlockQuantizer {
    * 1/d. A subnormal d has an infinite one, whose products C leaves undefined (x86 makes them code
    * 0); its fp16 is zero, so any code stands for zero.
    */
-  private static float inverse(float scale) {
+  static float inverse(float scale) {
     float inverse = 1 / scale;
     return Float.isInfinite(inverse) ? 0 : inverse;
   }

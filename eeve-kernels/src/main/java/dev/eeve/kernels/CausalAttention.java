@@ -1,13 +1,11 @@
 package dev.eeve.kernels;
 
 import dev.eeve.kernels.Scratch.Use;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
  * {@code out = softmax(q · kᵀ / √D + causal) · v} per head over the cached keys and values, with a
- * running softmax over blocks of keys (Milakov and Gimelshein, 2018; Dao et al., 2022): no row of
- * scores is longer than a block.
+ * running softmax over blocks of keys (Milakov and Gimelshein, 2018; Dao et al., 2022).
  *
  * <p>A query's result depends on its position and the cache alone. Blocks start at position 0; in a
  * block: scores in feature order, the block's maximum, {@code p = e^(s − max)}, their sum in 16
@@ -213,8 +211,10 @@ public final class CausalAttention {
   static void one(ForwardJob job, int head, int keyHead, int row, Scratch scratch) {
     KeyValueRows cache = job.cache;
     int size = cache.headSize;
-    int keys = job.firstPosition + row + 1;
-    float[] scores = scratch.floats(Use.SCORES, job.keyBlock);
+    int end = job.firstPosition + row + 1;
+    float[] keys = scratch.floats(Use.KEYS, job.keyBlock * size);
+    float[] values = scratch.floats(Use.VALUES, job.keyBlock * size);
+    float[] scores = scratch.floats(Use.SCORES, cache.capacity() + job.keyBlock);
     float[] sums = scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS);
     float[] query = scratch.floats(Use.QUERIES, size);
     float[] result = scratch.floats(Use.OUTPUT, size);
@@ -222,24 +222,29 @@ public final class CausalAttention {
     for (int d = 0; d < size; d++) {
       query[d] = job.q.data()[job.q.index(row) + head * size + d] * scale;
     }
+    for (int from = 0; from < end; from += job.keyBlock) { // all keys first: memory is one stream
+      int count = Math.min(job.keyBlock, end - from);
+      KeyValueReads.keys(keys, cache, keyHead, from, count, scratch);
+      if (Simd.VECTOR) {
+        VectorAttention.scores(scores, from, query, keys, size, count);
+      } else {
+        scores(scores, from, query, keys, size, count);
+      }
+    }
     Arrays.fill(result, 0, size, 0f);
     float max = Float.NEGATIVE_INFINITY;
     float sum = 0f;
-    for (int from = 0; from < keys; from += job.keyBlock) {
-      int count = Math.min(job.keyBlock, keys - from);
-      if (Simd.VECTOR) {
-        VectorAttention.scores(scores, query, cache, keyHead, from, count);
-      } else {
-        scores(scores, query, cache, keyHead, from, count);
-      }
-      float newMax = Math.max(max, largest(scores, count, sums));
+    for (int from = 0; from < end; from += job.keyBlock) {
+      int count = Math.min(job.keyBlock, end - from);
+      float newMax = Math.max(max, largest(scores, from, count, scratch));
       float shrink = Exponential.exp(max - newMax);
       max = newMax;
-      sum = Math.fma(sum, shrink, exponentials(scores, 0, count, max, sums));
+      sum = Math.fma(sum, shrink, exponentials(scores, from, count, max, sums));
+      KeyValueReads.values(values, cache, keyHead, from, count, scratch);
       if (Simd.VECTOR) {
-        VectorAttention.addValues(result, shrink, scores, cache, keyHead, from, count);
+        VectorAttention.addValues(result, shrink, scores, from, values, size, count);
       } else {
-        addValues(result, shrink, scores, 0, cache, keyHead, from, count, 0);
+        addValues(result, shrink, scores, from, values, size, count, 0);
       }
     }
     int target = job.out.index(row) + head * size;
@@ -249,33 +254,26 @@ public final class CausalAttention {
     job.keep(head, row, max, sum);
   }
 
-  /** Scores of {@code count} keys from position {@code from}, and of some after them. */
-  static void scores(
-      float[] scores, float[] query, KeyValueRows cache, int head, int from, int count) {
-    MemorySegment keys = cache.keys;
+  /** Scores of {@code count} keys from {@code at} on, and of some after them. */
+  static void scores(float[] scores, int at, float[] query, float[] keys, int size, int count) {
     for (int i = 0; i < count; i += 4) { // side by side they hide the latency of their chains
       float s0 = 0f;
       float s1 = 0f;
       float s2 = 0f;
       float s3 = 0f;
-      long key = cache.key(head, from + i, 0);
-      for (int d = 0; d < cache.headSize; d++) {
-        long line = key + (long) d * KeyValueRows.KEY_BLOCK * 4;
-        s0 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line), s0);
-        s1 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 4), s1);
-        s2 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 8), s2);
-        s3 = Math.fma(query[d], keys.get(KeyValueRows.FLOAT, line + 12), s3);
+      int key = KeyValueReads.key(size, i);
+      for (int d = 0; d < size; d++) {
+        int line = key + d * KeyValueRows.KEY_BLOCK;
+        s0 = Math.fma(query[d], keys[line], s0);
+        s1 = Math.fma(query[d], keys[line + 1], s1);
+        s2 = Math.fma(query[d], keys[line + 2], s2);
+        s3 = Math.fma(query[d], keys[line + 3], s3);
       }
-      scores[i] = s0;
-      scores[i + 1] = s1;
-      scores[i + 2] = s2;
-      scores[i + 3] = s3;
+      scores[at + i] = s0;
+      scores[at + i + 1] = s1;
+      scores[at + i + 2] = s2;
+      scores[at + i + 3] = s3;
     }
-  }
-
-  /** The order of a maximum does not matter. */
-  static float largest(float[] scores, int count, float[] lanes) {
-    return Simd.VECTOR ? VectorElementwise.max(scores, 0, count, lanes) : max(scores, 0, count);
   }
 
   static float max(float[] scores, int at, int count) {
@@ -286,17 +284,27 @@ public final class CausalAttention {
     return max;
   }
 
+  /** {@link #max}, which is the same in any order, with vectors where there are any. */
+  static float largest(float[] scores, int at, int count, Scratch scratch) {
+    return Simd.VECTOR
+        ? VectorElementwise.max(scores, at, count, scratch.floats(Use.SUMS, LayerNorm.PARTIAL_SUMS))
+        : max(scores, at, count);
+  }
+
   /** Replaces scores by {@code e^(s − max)} and returns their sum. */
   static float exponentials(float[] scores, int at, int count, float max, float[] sums) {
-    int done = Simd.VECTOR ? VectorElementwise.expMinus(scores, at, count, max) : 0;
+    int summed = 0;
+    int done = 0;
+    if (Simd.VECTOR) {
+      summed = VectorElementwise.expMinusSums(scores, at, count, max, sums);
+      done = summed + VectorElementwise.expMinus(scores, at + summed, count - summed, max);
+    } else {
+      Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
+    }
     for (int i = done; i < count; i++) {
       scores[at + i] = Exponential.exp(scores[at + i] - max);
     }
-    done = Simd.VECTOR ? VectorLayerNorm.sums(sums, scores, at, count) : 0;
-    if (done == 0) {
-      Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
-    }
-    LayerNorm.addScalar(sums, scores, at, done, count);
+    LayerNorm.addScalar(sums, scores, at, summed, count);
     return LayerNorm.total(sums);
   }
 
@@ -306,21 +314,17 @@ public final class CausalAttention {
       float shrink,
       float[] scores,
       int at,
-      KeyValueRows cache,
-      int head,
-      int from,
+      float[] values,
+      int size,
       int count,
       int firstFeature) {
-    for (int d = firstFeature; d < cache.headSize; d++) {
+    for (int d = firstFeature; d < size; d++) {
       result[d] *= shrink;
     }
-    long row = 4L * cache.headSize;
-    long first = cache.value(head, from);
     for (int i = 0; i < count; i++) {
       float p = scores[at + i];
-      for (int d = firstFeature; d < cache.headSize; d++) {
-        result[d] =
-            Math.fma(p, cache.values.get(KeyValueRows.FLOAT, first + i * row + d * 4L), result[d]);
+      for (int d = firstFeature; d < size; d++) {
+        result[d] = Math.fma(p, values[i * size + d], result[d]);
       }
     }
   }

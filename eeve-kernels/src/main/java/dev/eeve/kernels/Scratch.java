@@ -37,6 +37,7 @@ final class Scratch implements AutoCloseable {
     QUERY_LINES,
     GRADIENT_LINES,
     SUMS,
+    SCALES,
     WIDENED
   }
 

@@ -16,7 +16,7 @@ final class VectorAttention {
   private static final int ROWS = VectorTile.ROWS;
   private static final int COLUMNS = VectorTile.COLUMNS;
   private static final int STRIDE = VectorTile.STRIDE;
-  private static final int KEY_LINE = KeyValueRows.KEY_BLOCK * 4;
+  private static final int KEY_BLOCK = KeyValueRows.KEY_BLOCK;
 
   /** Queries that share a copied block of keys: whole tiles, about 40. */
   static final int QUERIES = 40 / ROWS * ROWS;
@@ -24,88 +24,110 @@ final class VectorAttention {
   private VectorAttention() {}
 
   /** Scores of one query; lanes are keys, features in order. */
-  static void scores(
-      float[] scores, float[] query, KeyValueRows cache, int head, int from, int count) {
+  static void scores(float[] scores, int at, float[] query, float[] keys, int size, int count) {
     int i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES) {
-      fourScores(scores, query, cache, head, from, i);
+      fourScores(scores, at, query, keys, size, i);
     }
     for (; i < count; i += LANES) {
-      long key = cache.key(head, from + i, 0);
+      int key = KeyValueReads.key(size, i);
       FloatVector sum = FloatVector.zero(FLOATS);
-      for (int d = 0; d < cache.headSize; d++) {
-        FloatVector k =
-            FloatVector.fromMemorySegment(FLOATS, cache.keys, key + (long) d * KEY_LINE, ORDER);
+      for (int d = 0; d < size; d++) {
+        FloatVector k = FloatVector.fromArray(FLOATS, keys, key + d * KEY_BLOCK);
         sum = k.fma(FloatVector.broadcast(FLOATS, query[d]), sum);
       }
-      sum.intoArray(scores, i);
+      sum.intoArray(scores, at + i);
     }
   }
 
   /** Four vectors of keys side by side hide the latency of the sums. */
   private static void fourScores(
-      float[] scores, float[] query, KeyValueRows cache, int head, int from, int i) {
-    MemorySegment keys = cache.keys;
-    long key0 = cache.key(head, from + i, 0);
-    long key1 = cache.key(head, from + i + LANES, 0);
-    long key2 = cache.key(head, from + i + 2 * LANES, 0);
-    long key3 = cache.key(head, from + i + 3 * LANES, 0);
+      float[] scores, int at, float[] query, float[] keys, int size, int i) {
+    int key0 = KeyValueReads.key(size, i);
+    int key1 = KeyValueReads.key(size, i + LANES);
+    int key2 = KeyValueReads.key(size, i + 2 * LANES);
+    int key3 = KeyValueReads.key(size, i + 3 * LANES);
     FloatVector s0 = FloatVector.zero(FLOATS);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
-    for (int d = 0; d < cache.headSize; d++) {
-      long line = (long) d * KEY_LINE;
+    for (int d = 0; d < size; d++) {
+      int line = d * KEY_BLOCK;
       FloatVector q = FloatVector.broadcast(FLOATS, query[d]);
-      s0 = FloatVector.fromMemorySegment(FLOATS, keys, key0 + line, ORDER).fma(q, s0);
-      s1 = FloatVector.fromMemorySegment(FLOATS, keys, key1 + line, ORDER).fma(q, s1);
-      s2 = FloatVector.fromMemorySegment(FLOATS, keys, key2 + line, ORDER).fma(q, s2);
-      s3 = FloatVector.fromMemorySegment(FLOATS, keys, key3 + line, ORDER).fma(q, s3);
+      s0 = FloatVector.fromArray(FLOATS, keys, key0 + line).fma(q, s0);
+      s1 = FloatVector.fromArray(FLOATS, keys, key1 + line).fma(q, s1);
+      s2 = FloatVector.fromArray(FLOATS, keys, key2 + line).fma(q, s2);
+      s3 = FloatVector.fromArray(FLOATS, keys, key3 + line).fma(q, s3);
     }
-    s0.intoArray(scores, i);
-    s1.intoArray(scores, i + LANES);
-    s2.intoArray(scores, i + 2 * LANES);
-    s3.intoArray(scores, i + 3 * LANES);
+    s0.intoArray(scores, at + i);
+    s1.intoArray(scores, at + i + LANES);
+    s2.intoArray(scores, at + i + 2 * LANES);
+    s3.intoArray(scores, at + i + 3 * LANES);
   }
 
   /** {@code result = result · shrink + Σ p · v} of one query; lanes are features. */
   static void addValues(
-      float[] result,
-      float shrink,
-      float[] scores,
-      KeyValueRows cache,
-      int head,
-      int from,
-      int count) {
-    MemorySegment values = cache.values;
-    int size = cache.headSize;
-    int line = size * 4;
+      float[] result, float shrink, float[] scores, int at, float[] values, int size, int count) {
     int bound = FLOATS.loopBound(size);
-    long first = cache.value(head, from);
     int d = 0;
+    if (bound / LANES % 5 == 0) { // phi-2's heads of 80 at 256 and 512 bits
+      for (; d < bound; d += 5 * LANES) {
+        addFiveValues(result, shrink, scores, at, values, size, count, d);
+      }
+    }
     for (; d + 4 * LANES <= bound; d += 4 * LANES) {
-      addFourValues(result, shrink, scores, values, first + d * 4L, line, count, d);
+      addFourValues(result, shrink, scores, at, values, size, count, d);
     }
     for (; d < bound; d += LANES) {
-      long at = first + d * 4L;
       FloatVector sum = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
       for (int i = 0; i < count; i++) {
-        FloatVector v = FloatVector.fromMemorySegment(FLOATS, values, at + (long) i * line, ORDER);
-        sum = v.fma(FloatVector.broadcast(FLOATS, scores[i]), sum);
+        FloatVector v = FloatVector.fromArray(FLOATS, values, i * size + d);
+        sum = v.fma(FloatVector.broadcast(FLOATS, scores[at + i]), sum);
       }
       sum.intoArray(result, d);
     }
-    CausalAttention.addValues(result, shrink, scores, 0, cache, head, from, count, bound);
+    CausalAttention.addValues(result, shrink, scores, at, values, size, count, bound);
   }
 
-  /** Four vectors of features side by side hide the latency of the sums. */
+  /** Five vectors of features side by side hide the latency of the sums. */
+  private static void addFiveValues(
+      float[] result,
+      float shrink,
+      float[] scores,
+      int at,
+      float[] values,
+      int size,
+      int count,
+      int d) {
+    FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
+    FloatVector s1 = FloatVector.fromArray(FLOATS, result, d + LANES).mul(shrink);
+    FloatVector s2 = FloatVector.fromArray(FLOATS, result, d + 2 * LANES).mul(shrink);
+    FloatVector s3 = FloatVector.fromArray(FLOATS, result, d + 3 * LANES).mul(shrink);
+    FloatVector s4 = FloatVector.fromArray(FLOATS, result, d + 4 * LANES).mul(shrink);
+    for (int i = 0; i < count; i++) {
+      int from = i * size + d;
+      FloatVector p = FloatVector.broadcast(FLOATS, scores[at + i]);
+      s0 = FloatVector.fromArray(FLOATS, values, from).fma(p, s0);
+      s1 = FloatVector.fromArray(FLOATS, values, from + LANES).fma(p, s1);
+      s2 = FloatVector.fromArray(FLOATS, values, from + 2 * LANES).fma(p, s2);
+      s3 = FloatVector.fromArray(FLOATS, values, from + 3 * LANES).fma(p, s3);
+      s4 = FloatVector.fromArray(FLOATS, values, from + 4 * LANES).fma(p, s4);
+    }
+    s0.intoArray(result, d);
+    s1.intoArray(result, d + LANES);
+    s2.intoArray(result, d + 2 * LANES);
+    s3.intoArray(result, d + 3 * LANES);
+    s4.intoArray(result, d + 4 * LANES);
+  }
+
+  /** Four vectors, for other sizes. */
   private static void addFourValues(
       float[] result,
       float shrink,
       float[] scores,
-      MemorySegment values,
-      long first,
-      int line,
+      int at,
+      float[] values,
+      int size,
       int count,
       int d) {
     FloatVector s0 = FloatVector.fromArray(FLOATS, result, d).mul(shrink);
@@ -113,12 +135,12 @@ final class VectorAttention {
     FloatVector s2 = FloatVector.fromArray(FLOATS, result, d + 2 * LANES).mul(shrink);
     FloatVector s3 = FloatVector.fromArray(FLOATS, result, d + 3 * LANES).mul(shrink);
     for (int i = 0; i < count; i++) {
-      long at = first + (long) i * line;
-      FloatVector p = FloatVector.broadcast(FLOATS, scores[i]);
-      s0 = FloatVector.fromMemorySegment(FLOATS, values, at, ORDER).fma(p, s0);
-      s1 = FloatVector.fromMemorySegment(FLOATS, values, at + LANES * 4, ORDER).fma(p, s1);
-      s2 = FloatVector.fromMemorySegment(FLOATS, values, at + 2 * LANES * 4, ORDER).fma(p, s2);
-      s3 = FloatVector.fromMemorySegment(FLOATS, values, at + 3 * LANES * 4, ORDER).fma(p, s3);
+      int from = i * size + d;
+      FloatVector p = FloatVector.broadcast(FLOATS, scores[at + i]);
+      s0 = FloatVector.fromArray(FLOATS, values, from).fma(p, s0);
+      s1 = FloatVector.fromArray(FLOATS, values, from + LANES).fma(p, s1);
+      s2 = FloatVector.fromArray(FLOATS, values, from + 2 * LANES).fma(p, s2);
+      s3 = FloatVector.fromArray(FLOATS, values, from + 3 * LANES).fma(p, s3);
     }
     s0.intoArray(result, d);
     s1.intoArray(result, d + LANES);
@@ -136,6 +158,7 @@ final class VectorAttention {
     int width = roundUp(size, STRIDE);
     int keyWidth = roundUp(job.keyBlock, STRIDE);
     float[] queries = scratch.floats(Use.QUERIES, QUERIES * size);
+    float[] read = scratch.floats(Use.KEYS, job.keyBlock * size);
     MemorySegment keys = scratch.segment(Use.KEYS, 4L * keyWidth * size);
     MemorySegment values = scratch.segment(Use.VALUES, 4L * width * job.keyBlock);
     float[] scores = scratch.floats(Use.SCORES, QUERIES * keyWidth);
@@ -149,8 +172,10 @@ final class VectorAttention {
     int end = job.firstPosition + row + rows;
     for (int from = 0; from < end; from += job.keyBlock) {
       int count = Math.min(job.keyBlock, end - from);
-      copyKeys(keys, cache, keyHead, from, count);
-      copyValues(values, cache, keyHead, from, count);
+      KeyValueReads.keys(read, cache, keyHead, from, count, scratch);
+      copyKeys(keys, read, size, count);
+      KeyValueReads.values(read, cache, keyHead, from, count, scratch);
+      copyValues(values, read, size, count);
       Arrays.fill(scores, 0, QUERIES * keyWidth, 0f);
       addTiles(scores, queries, keys, rows, count, size);
       softmaxBlock(job, row, rows, from, count, scratch);
@@ -194,36 +219,31 @@ final class VectorAttention {
   }
 
   /** Keys as column blocks: {@code (keyWidth / COLUMNS, D, COLUMNS)}. */
-  private static void copyKeys(
-      MemorySegment keys, KeyValueRows cache, int head, int from, int count) {
-    int size = cache.headSize;
-    for (int i = 0; i < roundUp(count, KeyValueRows.KEY_BLOCK); i += LANES) {
-      long key = cache.key(head, from + i, 0);
+  private static void copyKeys(MemorySegment keys, float[] read, int size, int count) {
+    for (int i = 0; i < roundUp(count, KEY_BLOCK); i += LANES) {
+      int key = KeyValueReads.key(size, i);
       long at = 4L * (i / COLUMNS * COLUMNS * size + i % COLUMNS);
       for (int d = 0; d < size; d++) {
-        FloatVector.fromMemorySegment(FLOATS, cache.keys, key + (long) d * KEY_LINE, ORDER)
+        FloatVector.fromArray(FLOATS, read, key + d * KEY_BLOCK)
             .intoMemorySegment(keys, at + (long) d * VectorTile.LINE, ORDER);
       }
     }
   }
 
   /** Values as column blocks {@code (D / COLUMNS, count, COLUMNS)}, zero past the head size. */
-  private static void copyValues(
-      MemorySegment values, KeyValueRows cache, int head, int from, int count) {
-    int size = cache.headSize;
+  private static void copyValues(MemorySegment values, float[] read, int size, int count) {
     for (int c = 0; c < size; c += COLUMNS) {
       int columns = Math.min(COLUMNS, size - c);
       int bound = FLOATS.loopBound(columns);
       for (int i = 0; i < count; i++) {
         long at = 4L * (c * count + i * COLUMNS);
-        long value = cache.value(head, from + i) + c * 4L;
+        int value = i * size + c;
         for (int j = 0; j < bound; j += LANES) {
-          FloatVector.fromMemorySegment(FLOATS, cache.values, value + j * 4L, ORDER)
+          FloatVector.fromArray(FLOATS, read, value + j)
               .intoMemorySegment(values, at + j * 4L, ORDER);
         }
         for (int j = bound; j < COLUMNS; j++) {
-          float v = j < columns ? cache.values.get(KeyValueRows.FLOAT, value + j * 4L) : 0f;
-          values.set(KeyValueRows.FLOAT, at + j * 4L, v);
+          values.set(KeyValueRows.FLOAT, at + j * 4L, j < columns ? read[value + j] : 0f);
         }
       }
     }
@@ -245,12 +265,12 @@ final class VectorAttention {
         for (int c = 0; c < seen; c += STRIDE) {
           System.arraycopy(scores, index(r, c), line, c, Math.min(STRIDE, seen - c));
         }
-        float max = Math.max(running[r], CausalAttention.largest(line, seen, sums));
+        float max = Math.max(running[r], CausalAttention.largest(line, 0, seen, scratch));
         float shrink = Exponential.exp(running[r] - max);
         running[r] = max;
         float sum = CausalAttention.exponentials(line, 0, seen, max, sums);
         running[QUERIES + r] = Math.fma(running[QUERIES + r], shrink, sum);
-        for (int c = 0; c < size; c += STRIDE) {
+        for (int c = 0; c < size && shrink != 1f; c += STRIDE) {
           int at = index(r, c);
           for (int d = 0; d < STRIDE; d++) {
             result[at + d] *= shrink;

@@ -53,6 +53,25 @@ final class VectorElementwise {
   }
 
   /**
+   * {@code p = e^(s − max)}, in place, of whole groups of 16.
+   *
+   * @param sums overwritten with the 16 partial sums of p
+   */
+  static int expMinusSums(float[] scores, int at, int count, float max, float[] sums) {
+    int end = count / LayerNorm.PARTIAL_SUMS * LayerNorm.PARTIAL_SUMS;
+    for (int lane = 0; lane < LayerNorm.PARTIAL_SUMS; lane += FLOATS.length()) {
+      FloatVector sum = FloatVector.zero(FLOATS);
+      for (int i = at + lane; i < at + end; i += LayerNorm.PARTIAL_SUMS) {
+        FloatVector p = VectorExponential.exp(FloatVector.fromArray(FLOATS, scores, i).sub(max));
+        p.intoArray(scores, i);
+        sum = sum.add(p);
+      }
+      sum.intoArray(sums, lane);
+    }
+    return end;
+  }
+
+  /**
    * The largest of all elements; NaN where one is.
    *
    * @param lanes room for one vector
@@ -64,8 +83,11 @@ final class VectorElementwise {
       largest = largest.max(FloatVector.fromArray(FLOATS, x, at + i));
     }
     largest.intoArray(lanes, 0);
-    return Math.max(
-        CausalAttention.max(x, at + bound, count - bound),
-        CausalAttention.max(lanes, 0, FLOATS.length()));
+    for (int half = FLOATS.length() / 2; half > 0; half /= 2) { // Math.max takes long, so no chain
+      for (int i = 0; i < half; i++) {
+        lanes[i] = Math.max(lanes[i], lanes[i + half]);
+      }
+    }
+    return Math.max(lanes[0], CausalAttention.max(x, at + bound, count - bound));
   }
 }

@@ -30,6 +30,7 @@ public final class Workers implements AutoCloseable {
   final Dropout.DropoutJob dropoutJob = new Dropout.DropoutJob();
   final CrossEntropyJob crossEntropyJob = new CrossEntropyJob();
   final CausalAttention.ForwardJob attentionJob = new CausalAttention.ForwardJob();
+  final KeyValueJob keyValueJob = new KeyValueJob();
   final AttentionBackwardJob attentionBackwardJob = new AttentionBackwardJob();
   final AdamW.StepJob adamWJob = new AdamW.StepJob();
   final BlockStepJob blockStepJob = new BlockStepJob();

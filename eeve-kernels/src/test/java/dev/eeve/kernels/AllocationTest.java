@@ -116,10 +116,16 @@ class AllocationTest {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(threads);
         Workers workers = pool.workers()) {
-      KeyValueRows cache = KeyValueRows.allocate(arena, 2, size, 120);
+      Map<ElementType, KeyValueRows> caches = new TreeMap<>();
       FloatMatrix kv = random.matrix(20, 2 * size);
-      for (int first = 0; first < 120; first += 20) {
-        cache.put(kv, kv, first);
+      for (ElementType type : ElementType.values()) {
+        if (type == ElementType.Q4_0) {
+          continue;
+        }
+        caches.put(type, KeyValueRows.allocate(arena, type, 2, size, 120));
+        for (int first = 0; first < 120; first += 20) {
+          caches.get(type).put(workers, kv, kv, first);
+        }
       }
       Weights table =
           RandomData.weights(
@@ -143,10 +149,14 @@ class AllocationTest {
             "LayerNorm", () -> LayerNorm.forward(workers, y, mean, rstd, x, ones, ones, 1e-5f));
         calls.put("Gelu", () -> Gelu.forward(workers, y, x));
         calls.put("Residual", () -> Residual.add(workers, y, x, x));
-        calls.put(
-            "CausalAttention", () -> CausalAttention.forward(workers, y, x, cache, 120 - rows));
+        caches.forEach(
+            (type, cache) -> {
+              calls.put(
+                  "CausalAttention " + type,
+                  () -> CausalAttention.forward(workers, y, x, cache, 120 - rows));
+              calls.put("KeyValueRows " + type, () -> cache.put(workers, newKv, newKv, 120 - rows));
+            });
         calls.put("RotaryEmbedding", () -> rotary.forward(y, 120 - rows));
-        calls.put("KeyValueRows", () -> cache.put(newKv, newKv, 120 - rows));
         calls.put("Embedding", () -> Embedding.forward(y, ids, 0, table));
         calls.put("AdamW", () -> AdamW.step(workers, trained, trained, trained, trained, step));
         calls.put(

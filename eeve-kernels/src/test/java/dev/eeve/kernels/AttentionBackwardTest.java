@@ -48,8 +48,8 @@ class AttentionBackwardTest {
         int from = documents[d];
         int rows = end(d) - from;
         try (Arena arena = Arena.ofShared()) {
-          KeyValueRows cache = KeyValueRows.allocate(arena, keyHeads, size, rows);
-          cache.put(k.rows(from, rows), v.rows(from, rows), 0);
+          KeyValueRows cache = KeyValueRows.allocate(arena, ElementType.F32, keyHeads, size, rows);
+          cache.put(workers, k.rows(from, rows), v.rows(from, rows), 0);
           CausalAttention.forward(
               workers,
               out.rows(from, rows),
@@ -285,8 +285,8 @@ class AttentionBackwardTest {
           WorkerPool pool = new WorkerPool(2);
           Workers workers = pool.workers()) {
         run.forward(workers);
-        KeyValueRows cache = KeyValueRows.allocate(arena, 2, 16, rows);
-        cache.put(run.k, run.v, 0);
+        KeyValueRows cache = KeyValueRows.allocate(arena, ElementType.F32, 2, 16, rows);
+        cache.put(workers, run.k, run.v, 0);
         Canary out = new Canary(rows, 64);
         CausalAttention.forward(workers, out.matrix, run.q, cache, 0);
         assertArrayEquals(run.out.data(), out.values());
@@ -301,7 +301,7 @@ class AttentionBackwardTest {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(1);
         Workers workers = pool.workers()) {
-      KeyValueRows cache = KeyValueRows.allocate(arena, 2, 8, 4);
+      KeyValueRows cache = KeyValueRows.allocate(arena, ElementType.F32, 2, 8, 4);
       Refusal.of(
           "max: (4, 8), needed (4, 4)",
           () -> CausalAttention.forward(workers, run.out, narrow, run.sum, run.q, cache, 0));

@@ -106,8 +106,8 @@ class KernelBitsTest {
         try (Arena arena = Arena.ofShared();
             WorkerPool pool = new WorkerPool(2);
             Workers workers = pool.workers(new Blocking(8, keys, 32, 64))) {
-          KeyValueRows cache = KeyValueRows.allocate(arena, 2, size, 40);
-          cache.put(k, random.matrix(40, 2 * size), 0);
+          KeyValueRows cache = KeyValueRows.allocate(arena, ElementType.F32, 2, size, 40);
+          cache.put(workers, k, random.matrix(40, 2 * size), 0);
           FloatMatrix out = FloatMatrix.allocate(40, 4 * size);
           CausalAttention.forward(workers, out, q, cache, 0);
           add(out.data());
@@ -117,6 +117,29 @@ class KernelBitsTest {
       }
     }
     assertHash(0xC8E2A1FA87269BE8L);
+  }
+
+  @Test
+  void attentionOverNarrowCaches() {
+    for (int size : new int[] {2, 5, 16, 33, 80}) {
+      RandomData random = new RandomData(size);
+      for (ElementType type :
+          new ElementType[] {ElementType.F16, ElementType.BF16, ElementType.Q8_0}) {
+        try (Arena arena = Arena.ofShared();
+            WorkerPool pool = new WorkerPool(2);
+            Workers workers = pool.workers(new Blocking(8, 32, 32, 64))) {
+          KeyValueRows cache = KeyValueRows.allocate(arena, type, 2, size, 40);
+          cache.put(workers, random.matrix(40, 2 * size), random.matrix(40, 2 * size), 0);
+          FloatMatrix q = random.matrix(40, 4 * size);
+          FloatMatrix out = FloatMatrix.allocate(40, 4 * size);
+          CausalAttention.forward(workers, out, q, cache, 0);
+          add(out.data());
+          CausalAttention.forward(workers, out.rows(0, 1), q.rows(39, 1), cache, 39);
+          add(out.data());
+        }
+      }
+    }
+    assertHash(0xE205FC6A3DCC67DDL);
   }
 
   @Test
