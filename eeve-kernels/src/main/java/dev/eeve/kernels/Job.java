@@ -1,7 +1,7 @@
 package dev.eeve.kernels;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
@@ -10,15 +10,8 @@ import java.util.concurrent.locks.LockSupport;
  * a unit never changes its result. A job is reused call after call, so that calls allocate nothing.
  */
 abstract class Job {
-  /** Longs from one thread's part to the next: a cache line each. */
-  private static final int APART = 16;
-
-  /**
-   * One part of the units a thread, neighbours together, so that a thread reads weights on and on:
-   * a part's end in the upper half, its next unclaimed unit in the lower. A late claim can't mix
-   * two calls.
-   */
-  private AtomicLongArray claims = new AtomicLongArray(0);
+  /** Units in the upper half, next unclaimed one in the lower: a late claim can't mix two calls. */
+  private final AtomicLong claims = new AtomicLong();
 
   private final AtomicInteger unfinished = new AtomicInteger();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
@@ -28,58 +21,32 @@ abstract class Job {
   abstract void run(int unit, Scratch scratch);
 
   /** Opens the units to claims; the job's inputs are set before. */
-  final void open(int units, int threads) {
-    if (claims.length() < threads * APART) {
-      claims = new AtomicLongArray(threads * APART);
-    }
+  final void open(int units) {
     unfinished.set(units);
-    for (int part = 0; part < threads; part++) {
-      long first = (long) units * part / threads;
-      long end = (long) units * (part + 1) / threads;
-      claims.set(part * APART, end << 32 | first);
-    }
+    claims.set((long) units << 32);
   }
 
   final boolean hasUnclaimed() {
-    for (int at = 0; at < claims.length(); at += APART) {
-      if (hasUnclaimed(at)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private boolean hasUnclaimed(int at) {
-    long now = claims.get(at);
+    long now = claims.get();
     return (int) now < (int) (now >>> 32);
   }
 
-  /**
-   * Claims and runs units until none is left: those of its own part, then the others'.
-   *
-   * @param thread the running one's number, 0 for the caller
-   */
-  final void help(int thread, Scratch scratch) {
-    int parts = claims.length() / APART;
-    for (int i = 0; i < parts; i++) {
-      int at = (thread + i) % parts * APART;
-      while (hasUnclaimed(at)) {
-        long claim = claims.getAndIncrement(at);
-        if ((int) claim < (int) (claim >>> 32)) {
-          runClaimed((int) claim, scratch);
-        }
+  /** Claims and runs units until none is left. */
+  final void help(Scratch scratch) {
+    while (hasUnclaimed()) {
+      long claim = claims.getAndIncrement();
+      int unit = (int) claim;
+      if (unit >= (int) (claim >>> 32)) {
+        return;
       }
-    }
-  }
-
-  private void runClaimed(int unit, Scratch scratch) {
-    try {
-      run(unit, scratch);
-    } catch (Throwable e) { // handed to the caller in await
-      failure.compareAndSet(null, e);
-    }
-    if (unfinished.decrementAndGet() == 0) {
-      LockSupport.unpark(waiting);
+      try {
+        run(unit, scratch);
+      } catch (Throwable e) { // handed to the caller in await
+        failure.compareAndSet(null, e);
+      }
+      if (unfinished.decrementAndGet() == 0) {
+        LockSupport.unpark(waiting);
+      }
     }
   }
 

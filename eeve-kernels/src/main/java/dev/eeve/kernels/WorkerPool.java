@@ -28,7 +28,7 @@ public final class WorkerPool implements AutoCloseable {
       throw new IllegalArgumentException("threads: " + threads + ", needed at least 1");
     }
     for (int i = 1; i < threads; i++) {
-      Worker worker = new Worker(i);
+      Worker worker = new Worker("eeve-worker-" + i);
       this.threads.add(worker);
       worker.start();
     }
@@ -110,13 +110,11 @@ public final class WorkerPool implements AutoCloseable {
   }
 
   private final class Worker extends Thread {
-    private final int number;
     private final Scratch scratch = new Scratch();
     private volatile boolean sleeping;
 
-    Worker(int number) {
-      super("eeve-worker-" + number);
-      this.number = number;
+    Worker(String name) {
+      super(name);
       setDaemon(true);
     }
 
@@ -141,7 +139,7 @@ public final class WorkerPool implements AutoCloseable {
       for (Workers caller : callers) {
         Job job = caller.posted;
         if (job != null && job.hasUnclaimed()) {
-          job.help(number, scratch);
+          job.help(scratch);
           helped = true;
         }
       }

@@ -81,12 +81,12 @@ public final class Workers implements AutoCloseable {
     if (units == 0) {
       return;
     }
-    job.open(units, pool.threads());
+    job.open(units);
     if (units > 1 && pool.threads() > 1) {
       posted = job;
       pool.wake(units);
     }
-    job.help(0, scratch);
+    job.help(scratch);
     job.await();
   }
 
