@@ -49,17 +49,10 @@ final class BlockProduct {
     int firstGroup = unit * unitGroups(weight);
     int groups = Math.min(unitGroups(weight), groups(weight) - firstGroup);
     int first = firstGroup * GROUP - missing;
-    int end = Math.min(first + groups * GROUP, weight.rows());
     int width = groups * GROUP;
     float[] sums = scratch.floats(Scratch.Use.PRODUCT, in.rows() * width);
-    for (int r = 0; r < in.rows(); r++) {
-      for (int j = 0; j < width; j++) {
-        int n = first + j;
-        sums[r * width + j] = n >= 0 && n < end ? product.bias()[n] : 0f;
-      }
-    }
-    int from = Math.max(0, first);
-    int panel = from / ROWS;
+    PanelSums.start(sums, 0, width, in.rows(), product, first);
+    int panel = Math.max(0, first) / ROWS;
     if (weight.type() == ElementType.Q8_0) {
       addBytes(sums, in, weight, panel, scratch);
     } else if (Simd.VECTOR) {
@@ -67,10 +60,7 @@ final class BlockProduct {
     } else {
       addScalarNibbles(sums, in, weight, panel, quantized, slot, scratch);
     }
-    for (int r = 0; r < in.rows(); r++) {
-      int to = product.out().index(r) + from;
-      System.arraycopy(sums, r * width + from - first, product.out().data(), to, end - from);
-    }
+    PanelSums.copyOut(sums, 0, width, product, first, 0, in.rows());
   }
 
   private static void addBytes(

@@ -24,8 +24,12 @@ final class LinearForwardJob extends Job {
   private int to;
   private PackRowsJob packed;
   private int depth;
+
+  /** The panels of each product's units, where units are panels. */
+  private UnitGroups[] groups = {};
+
+  /** Panels that share a packed tile of rows. */
   private int tileGroup;
-  private UnitGroups[] tileGroups = {};
 
   /** Whether tiles read element types as they are stored, without a widened block between. */
   private boolean direct;
@@ -91,11 +95,7 @@ final class LinearForwardJob extends Job {
     boolean some =
         Simd.VECTOR && rows > 1 && rows <= Linear.FEW_ROWS && fewRows.pack(workers, products);
     boolean few = rows < Linear.PACKED_FROM && (!Simd.VECTOR || some || rows == 1 && scaleInputs());
-    tileGroups = UnitGroups.grown(tileGroups, products.length);
-    for (int i = 0; i < products.length; i++) {
-      int single = i == products.length - 1 ? workers.single() : 0;
-      tileGroups[i].cut(products[i].weight().panels(), tileGroup, single);
-    }
+    groups = UnitGroups.grown(groups, products.length);
     if (paths.length < products.length) {
       paths = new Path[products.length];
       slots = new int[products.length];
@@ -103,6 +103,8 @@ final class LinearForwardJob extends Job {
     for (int i = 0; i < products.length; i++) {
       boolean lines = some && !products[i].weight().type().isBlocks();
       paths[i] = lines ? Path.FEW_ROWS : path(products[i], few, exact);
+      boolean last = i == products.length - 1 && paths[i] == Path.TILES;
+      groups[i].cut(products[i].weight().panels(), group(i), last ? workers.single() : 0);
     }
     pack(workers);
     quantize(workers, few);
@@ -207,12 +209,11 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case GROUPS, NIBBLE_GROUPS -> BlockProduct.units(weight);
       case NIBBLES -> NibbleTiles.units(weight);
-      case TILES -> tileGroups[i].units();
-      case LINES, FEW_ROWS, SCALAR_BLOCKS -> (weight.panels() + group(i) - 1) / group(i);
+      case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> groups[i].units();
     };
   }
 
-  /** Panels of a unit. */
+  /** Panels that a unit is meant to have. */
   private int group(int i) {
     return switch (paths[i]) {
       case TILES -> tileGroup;
@@ -246,21 +247,20 @@ final class LinearForwardJob extends Job {
 
   private void panels(int i, int rest, Scratch scratch) {
     Linear.Product product = products[i];
-    int group = group(i);
     boolean tiles = paths[i] == Path.TILES;
-    int first = tiles ? tileGroups[i].first(rest) : rest * group;
-    int panels =
-        tiles ? tileGroups[i].count(rest) : Math.min(group, product.weight().panels() - first);
+    int first = groups[i].first(rest);
+    int panels = groups[i].count(rest);
     int rows = product.in().rows();
     boolean some = paths[i] == Path.FEW_ROWS;
     int padded = roundUp(rows, tiles ? VectorTile.ROWS : some ? VectorFewRows.TILE : 1);
     int size = padded * Weights.PANEL_ROWS;
-    float[] sums = scratch.floats(Scratch.Use.PRODUCT, group * size);
+    float[] sums = scratch.floats(Scratch.Use.PRODUCT, group(i) * size);
     for (int p = 0; p < panels; p++) {
+      int feature = (first + p) * Weights.PANEL_ROWS;
       if (from == 0) {
-        PanelSums.start(sums, p * size, padded, product, first + p);
+        PanelSums.start(sums, p * size, Weights.PANEL_ROWS, padded, product, feature);
       } else {
-        PanelSums.goOn(sums, p * size, product, first + p);
+        PanelSums.goOn(sums, p * size, Weights.PANEL_ROWS, product, feature);
       }
     }
     if (tiles) {
@@ -276,8 +276,14 @@ final class LinearForwardJob extends Job {
     } else {
       addScalarBlocks(sums, product, first, scratch);
     }
+    copyOut(sums, size, product, first, panels, 0, rows);
+  }
+
+  private static void copyOut(
+      float[] sums, int size, Linear.Product product, int panel, int panels, int row, int rows) {
     for (int p = 0; p < panels; p++) {
-      PanelSums.copyOut(sums, p * size, product, first + p, 0, rows);
+      int feature = (panel + p) * Weights.PANEL_ROWS;
+      PanelSums.copyOut(sums, p * size, Weights.PANEL_ROWS, product, feature, row, rows);
     }
   }
 
@@ -351,9 +357,7 @@ final class LinearForwardJob extends Job {
           }
         }
         if (k + features == columns) { // stored a little at a time: memory takes it meanwhile
-          for (int p = 0; p < panels; p++) {
-            PanelSums.copyOut(sums, p * size, product, firstPanel + p, row, count);
-          }
+          copyOut(sums, size, product, firstPanel, panels, row, count);
         }
       }
     }

@@ -38,7 +38,7 @@ final class NibbleTiles {
     int padded = (in.rows() + VectorNibbleTile.ROWS - 1) / VectorNibbleTile.ROWS;
     padded *= VectorNibbleTile.ROWS;
     float[] sums = scratch.floats(Scratch.Use.PRODUCT, padded * WIDTH);
-    startAtBias(sums, padded, product, unit * WIDTH);
+    PanelSums.start(sums, 0, WIDTH, padded, product, unit * WIDTH);
     int all = in.columns() / BLOCK;
     int stretch = Math.min(all, STRETCH);
     short[] codes = scratch.shorts(Scratch.Use.WIDENED, stretch * WIDTH * BLOCK);
@@ -51,7 +51,7 @@ final class NibbleTiles {
         addTiles(sums, row, end, quantized, slot, b, blocks, all, codes, scales, scratch);
       }
     }
-    copyOut(sums, product, unit * WIDTH);
+    PanelSums.copyOut(sums, 0, WIDTH, product, unit * WIDTH, 0, in.rows());
   }
 
   private static void addTiles(
@@ -110,24 +110,6 @@ final class NibbleTiles {
         }
       }
       p += count;
-    }
-  }
-
-  private static void startAtBias(float[] sums, int rows, Linear.Product product, int first) {
-    int valid = Math.min(WIDTH, product.weight().rows() - first);
-    for (int j = 0; j < WIDTH; j++) {
-      sums[j] = j < valid ? product.bias()[first + j] : 0f;
-    }
-    for (int r = 1; r < rows; r++) {
-      System.arraycopy(sums, 0, sums, r * WIDTH, WIDTH);
-    }
-  }
-
-  private static void copyOut(float[] sums, Linear.Product product, int first) {
-    int valid = Math.min(WIDTH, product.weight().rows() - first);
-    FloatMatrix out = product.out();
-    for (int r = 0; r < product.in().rows(); r++) {
-      System.arraycopy(sums, r * WIDTH, out.data(), out.index(r) + first, valid);
     }
   }
 }
