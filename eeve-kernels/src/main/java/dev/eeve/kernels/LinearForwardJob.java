@@ -37,10 +37,8 @@ final class LinearForwardJob extends Job {
   /** Makes sure that reading ahead is not left out: nobody reads it. */
   private int readAhead;
 
-  /** The single rows that meet F16 weights, scaled; where they start for product i. */
-  private float[] scaled = {};
-
-  private int[] starts = {};
+  /** The single rows that meet F16 weights. */
+  private final ScaledRows scaled = new ScaledRows();
 
   /** How each product is computed, and where its input is among the packed or quantized ones. */
   private Path[] paths = {};
@@ -94,7 +92,8 @@ final class LinearForwardJob extends Job {
     fewRows = workers.packFewRowsJob;
     boolean some =
         Simd.VECTOR && rows > 1 && rows <= Linear.FEW_ROWS && fewRows.pack(workers, products);
-    boolean few = rows < Linear.PACKED_FROM && (!Simd.VECTOR || some || rows == 1 && scaleInputs());
+    boolean few =
+        rows < Linear.PACKED_FROM && (!Simd.VECTOR || some || rows == 1 && scaled.scale(products));
     groups = UnitGroups.grown(groups, products.length);
     if (paths.length < products.length) {
       paths = new Path[products.length];
@@ -173,34 +172,6 @@ final class LinearForwardJob extends Job {
       count += paths[i] == path ? 1 : 0;
     }
     return count;
-  }
-
-  /**
-   * Scales the one row of inputs of F16 weights for {@link VectorProduct}.
-   *
-   * @return false where one is so large that only the packed product can take it
-   */
-  private boolean scaleInputs() {
-    int size = 0;
-    if (starts.length < products.length) {
-      starts = new int[products.length];
-    }
-    for (int i = 0; i < products.length; i++) {
-      boolean shared = i > 0 && products[i].in() == products[i - 1].in();
-      starts[i] = shared ? starts[i - 1] : size;
-      size += shared ? 0 : products[i].in().columns();
-    }
-    if (scaled.length < size) {
-      scaled = new float[size];
-    }
-    boolean fits = true;
-    for (int i = 0; i < products.length; i++) {
-      FloatMatrix in = products[i].in();
-      if (products[i].weight().type() == ElementType.F16) {
-        fits &= VectorProduct.scale(scaled, starts[i], in.data(), in.index(0), in.columns());
-      }
-    }
-    return fits;
   }
 
   /** Units of a product. */
@@ -291,8 +262,8 @@ final class LinearForwardJob extends Job {
     FloatMatrix in = products[i].in();
     Weights weight = products[i].weight();
     boolean scales = weight.type() == ElementType.F16;
-    float[] x = scales ? scaled : in.data();
-    int from = scales ? starts[i] : in.index(0);
+    float[] x = scales ? scaled.values() : in.data();
+    int from = scales ? scaled.start(i) : in.index(0);
     float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
     int other = panel + panels - 1; // a single panel is met twice, the second time for nothing
     VectorProduct.addFeatures(sums, 0, size, x, from, weight, panel, other, 0, in.columns(), line);
