@@ -39,13 +39,23 @@ final class BlockLayout {
 
   /** Byte offset in a group of a block's scales. */
   static long scales(ElementType type, int block) {
-    return block * (long) (type == ElementType.Q8_0 ? LINE : bytes(type));
+    return block * scalesApart(type);
+  }
+
+  /** Bytes from a block's scales to those of the next block of the group. */
+  static long scalesApart(ElementType type) {
+    return type == ElementType.Q8_0 ? LINE : bytes(type);
+  }
+
+  /** Bytes of a block's codes. */
+  static int codeBytes(ElementType type) {
+    return bytes(type) - LINE;
   }
 
   /** Byte offset in a group of a block's codes. */
   static long codes(ElementType type, int block, int columns) {
     return type == ElementType.Q8_0
-        ? columns / COLUMNS * (long) LINE + block * (long) (bytes(type) - LINE)
+        ? columns / COLUMNS * (long) LINE + block * (long) codeBytes(type)
         : block * (long) bytes(type) + LINE;
   }
 

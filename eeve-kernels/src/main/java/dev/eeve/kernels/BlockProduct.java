@@ -67,12 +67,14 @@ final class BlockProduct {
       float[] sums, FloatMatrix in, Weights weight, int panel, Scratch scratch) {
     int all = in.columns() / BLOCK;
     int strip = Math.min(all, STRIP);
-    float[] scales = scratch.floats(Scratch.Use.WEIGHTS, strip * VectorBytes.ROWS);
+    float[] scales = scratch.floats(Scratch.Use.SCALES, strip * VectorBytes.ROWS);
+    long apart = BlockLayout.scalesApart(ElementType.Q8_0);
     for (int b = 0; b < all; b += strip) {
       int blocks = Math.min(strip, all - b);
       for (int j = 0; j < GROUP; j += VectorBytes.ROWS) {
         long from = weight.scales(panel, b * BLOCK) + 2L * j;
-        VectorBytes.widenScales(scales, weight.memory, from, blocks);
+        VectorScales.widen(
+            scales, 0, VectorBytes.ROWS, weight.memory, from, apart, VectorBytes.ROWS, blocks);
         for (int r = 0; r < in.rows(); r++) {
           int x = in.index(r) + b * BLOCK;
           long codes = weight.codes(panel, b * BLOCK) + j;
@@ -96,20 +98,19 @@ final class BlockProduct {
     int strip = Math.min(all, STRIP); // all of them, where there are several groups
     int rows = VectorNibbles.ROWS;
     short[] room = scratch.shorts(Scratch.Use.SUMS, (groups * strip + 1) * rows);
+    float[] scales = scratch.floats(Scratch.Use.SCALES, groups * strip * rows);
+    long apart = BlockLayout.scalesApart(ElementType.Q4_0);
     for (int b = 0; b < all; b += strip) {
       int blocks = Math.min(strip, all - b);
-      for (int r = 0; r < in.rows(); r++) {
-        int place = quantized.scale(slot, r, b, all);
-        for (int j = 0; j < GROUP; j += rows) {
-          long at = weight.scales(panel, b * BLOCK) + 2L * j;
-          VectorNibbles.sumBlocks(
-              room,
-              quantized.codes,
-              place * QuantizeRowsJob.STEPS,
-              weight.memory,
-              at,
-              blocks,
-              groups);
+      for (int j = 0; j < GROUP; j += rows) {
+        long at = weight.scales(panel, b * BLOCK) + 2L * j;
+        for (int r = 0; r < in.rows(); r++) {
+          int place = quantized.scale(slot, r, b, all);
+          int steps = place * QuantizeRowsJob.STEPS;
+          VectorNibbles.sumBlocks(room, quantized.codes, steps, weight.memory, at, blocks, groups);
+          if (r == 0) { // the loop has just brought these lines near
+            VectorScales.widen(scales, 0, rows, weight.memory, at, apart, rows, groups * blocks);
+          }
           for (int g = 0; g < groups; g++) {
             VectorNibbles.addSums(
                 sums,
@@ -119,8 +120,8 @@ final class BlockProduct {
                 quantized.starting,
                 quantized.scales,
                 place,
-                weight.memory,
-                at + g * (long) blocks * BlockLayout.bytes(ElementType.Q4_0),
+                scales,
+                g * blocks * rows,
                 blocks);
           }
         }

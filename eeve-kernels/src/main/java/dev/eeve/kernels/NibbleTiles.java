@@ -22,7 +22,7 @@ final class NibbleTiles {
   private static final int ROWS = Weights.PANEL_ROWS;
   private static final int WIDTH = PANELS * ROWS;
   private static final int BLOCK = BlockLayout.COLUMNS;
-  private static final int SHORTS = BlockLayout.bytes(ElementType.Q4_0) / Short.BYTES;
+  private static final int SHORTS = BlockLayout.codeBytes(ElementType.Q4_0) / Short.BYTES;
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -100,13 +100,15 @@ final class NibbleTiles {
     for (int p = 0; p < panels; ) {
       int count = p + 1 < panels && weight.sharesLine(panel + p) ? 2 : 1;
       int row = weight.inGroup((panel + p) * ROWS);
+      long from = weight.scales(panel + p, firstBlock * BLOCK) + row * (long) Short.BYTES;
+      long apart = BlockLayout.scalesApart(ElementType.Q4_0);
+      VectorScales.widen(scales, p * ROWS, WIDTH, weight.memory, from, apart, count * ROWS, blocks);
       for (int b = 0; b < blocks; b++) {
-        long at = weight.scales(panel + p, (firstBlock + b) * BLOCK);
+        long at = weight.codes(panel + p, (firstBlock + b) * BLOCK);
         MemorySegment.copy(weight.memory, SHORT, at, lines, 0, SHORTS);
         for (int i = 0; i < count; i++) {
-          int place = b * PANELS + p + i;
-          VectorNibbles.widenScales(lines, row + i * ROWS, scales, place * ROWS);
-          VectorNibbles.widenCodes(lines, row + i * ROWS, codes, place * ROWS * BLOCK);
+          int place = (b * PANELS + p + i) * ROWS * BLOCK;
+          VectorNibbles.widenCodes(lines, row + i * ROWS, codes, place);
         }
       }
       p += count;

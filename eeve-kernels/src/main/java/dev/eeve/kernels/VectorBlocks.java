@@ -29,38 +29,29 @@ final class VectorBlocks {
       int first,
       int width,
       Scratch scratch) {
+    int rows = count * ROWS;
+    float[] scales = scratch.floats(Scratch.Use.SCALES, width / BLOCK * rows);
+    int row = weight.inGroup(panel * ROWS);
+    long from = weight.scales(panel, first) + row * (long) Short.BYTES;
+    long apart = BlockLayout.scalesApart(weight.type());
+    VectorScales.widen(scales, 0, rows, weight.memory, from, apart, rows, width / BLOCK);
+    int bytes = BlockLayout.codeBytes(weight.type());
     for (int k = 0; k < width; k += BLOCK) {
       int to = at + k * VectorTile.COLUMNS;
-      block(room, to, weight, panel, count, first + k, width, scratch);
-    }
-  }
-
-  private static void block(
-      float[] room,
-      int at,
-      Weights weight,
-      int panel,
-      int count,
-      int column,
-      int width,
-      Scratch scratch) {
-    int row = weight.inGroup(panel * ROWS);
-    int bytes = BlockLayout.bytes(weight.type());
-    long scales = weight.scales(panel, column);
-    if (weight.type() == ElementType.Q8_0) {
-      byte[] lines = scratch.bytes(bytes);
-      int line = Weights.LINE_BYTES;
-      MemorySegment.copy(weight.memory, JAVA_BYTE, scales, lines, 0, line);
-      long codes = weight.codes(panel, column);
-      MemorySegment.copy(weight.memory, JAVA_BYTE, codes, lines, line, bytes - line);
-      for (int i = 0; i < count; i++) {
-        VectorBytes.widen(lines, row + i * ROWS, room, at + i * width * ROWS, width);
-      }
-    } else {
-      short[] lines = scratch.shorts(Scratch.Use.LINES, bytes / Short.BYTES);
-      MemorySegment.copy(weight.memory, SHORT, scales, lines, 0, bytes / Short.BYTES);
-      for (int i = 0; i < count; i++) {
-        VectorNibbles.widen(lines, row + i * ROWS, room, at + i * width * ROWS, width);
+      int scale = k / BLOCK * rows;
+      long codes = weight.codes(panel, first + k);
+      if (weight.type() == ElementType.Q8_0) {
+        byte[] lines = scratch.bytes(bytes);
+        MemorySegment.copy(weight.memory, JAVA_BYTE, codes, lines, 0, bytes);
+        for (int i = 0; i < rows; i += ROWS) {
+          VectorBytes.widen(lines, row + i, scales, scale + i, room, to + i * width, width);
+        }
+      } else {
+        short[] lines = scratch.shorts(Scratch.Use.LINES, bytes / Short.BYTES);
+        MemorySegment.copy(weight.memory, SHORT, codes, lines, 0, bytes / Short.BYTES);
+        for (int i = 0; i < rows; i += ROWS) {
+          VectorNibbles.widen(lines, row + i, scales, scale + i, room, to + i * width, width);
+        }
       }
     }
   }

@@ -4,7 +4,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -12,7 +11,6 @@ import jdk.incubator.vector.VectorSpecies;
 /** Q8_0 weights: code times scale, which fp32 holds exactly, and products of them. */
 final class VectorBytes {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
-  private static final VectorSpecies<Integer> INTS = Lanes.INTS;
   private static final int LANES = FLOATS.length();
 
   /** Bytes of as many rows as there are lanes, but never less than the shortest vector has. */
@@ -21,14 +19,13 @@ final class VectorBytes {
 
   private static final int READ = BYTES.length();
 
-  /** The scales of as many rows as there are lanes, or the codes of twice as many. */
+  /** The codes of twice as many rows as there are lanes. */
   private static final VectorSpecies<Byte> PAIRS =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(LANES * 16));
 
   private static final int BLOCK = BlockLayout.COLUMNS;
   private static final int LINE = Weights.LINE_BYTES;
   private static final int GROUP = Weights.GROUP_ROWS;
-
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   /** Rows that one call of {@link #addBlocks} has sums for. */
@@ -37,34 +34,12 @@ final class VectorBytes {
   private VectorBytes() {}
 
   /**
-   * The scales of {@link #ROWS} weight rows as fp32.
-   *
-   * @param scales so many a block, overwritten
-   * @param at those of the first block, from the first of the rows
-   */
-  static void widenScales(float[] scales, MemorySegment memory, long at, int blocks) {
-    for (int b = 0; b < blocks; b++) {
-      for (int c = 0; c < ROWS; c += LANES) {
-        ((IntVector)
-                ByteVector.fromMemorySegment(PAIRS, memory, at + b * (long) LINE + c * 2L, ORDER)
-                    .reinterpretAsShorts()
-                    .convertShape(VectorOperators.S2I, INTS, 0))
-            .lanewise(VectorOperators.LSHL, 13)
-            .and(VectorProduct.F16_BITS)
-            .reinterpretAsFloats()
-            .mul(VectorProduct.F16_SCALE)
-            .intoArray(scales, b * ROWS + c);
-      }
-    }
-  }
-
-  /**
    * Adds blocks of one input row to {@link #ROWS} outputs: one loop over all lines of codes, in
    * order, for the sake of the processor's prefetcher.
    *
    * @param y running sums, added to
    * @param x the row, 32 features a block from {@code xAt}
-   * @param scales as {@link #widenScales} leaves them
+   * @param scales of these rows, {@code ROWS} a block
    * @param at the first block's codes, from the first of the rows
    */
   static void addBlocks(
@@ -112,23 +87,17 @@ final class VectorBytes {
   /**
    * The values of a panel's block as fp32, where {@link VectorTile} wants them.
    *
-   * @param lines a block of a group
+   * @param lines a block of a group, its codes
    * @param row 0 or 32, the panel's first in the group
+   * @param scales the panel's in this block
    */
-  static void widen(byte[] lines, int row, float[] room, int to, int width) {
+  static void widen(
+      byte[] lines, int row, float[] scales, int scalesAt, float[] room, int to, int width) {
     int tile = VectorTile.COLUMNS;
     for (int c = 0; c < Weights.PANEL_ROWS; c += LANES) {
-      FloatVector scale =
-          ((IntVector)
-                  ByteVector.fromArray(PAIRS, lines, (row + c) * Short.BYTES)
-                      .reinterpretAsShorts()
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(VectorProduct.F16_BITS)
-              .reinterpretAsFloats()
-              .mul(VectorProduct.F16_SCALE);
+      FloatVector scale = FloatVector.fromArray(FLOATS, scales, scalesAt + c);
       int place = to + c / tile * tile * width + c % tile;
-      int first = LINE + (row + c) / READ * READ;
+      int first = (row + c) / READ * READ;
       int part = (row + c) % READ / LANES;
       for (int k = 0; k < BLOCK; k++) {
         ByteVector codes = ByteVector.fromArray(BYTES, lines, first + k * GROUP);

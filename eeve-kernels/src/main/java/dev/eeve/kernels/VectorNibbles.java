@@ -30,7 +30,6 @@ final class VectorNibbles {
   /** Lines of a block of a group. */
   private static final int LINES = BLOCK / 4 + 1;
 
-  private static final int BLOCK_BYTES = BlockLayout.bytes(ElementType.Q4_0);
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   /** Makes nibbles that are 8 too large signed ones. */
@@ -120,7 +119,7 @@ final class VectorNibbles {
    * @param sums as {@link #sumBlocks} leaves them
    * @param starting the input row's, one a block
    * @param scales the input row's, one a block
-   * @param at where the first block's scales are, from the first of the rows
+   * @param weightScales of these rows, {@code ROWS} a block
    */
   static void addSums(
       float[] y,
@@ -130,108 +129,40 @@ final class VectorNibbles {
       short[] starting,
       float[] scales,
       int scalesAt,
-      MemorySegment memory,
-      long at,
+      float[] weightScales,
+      int weightScalesAt,
       int blocks) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, yAt + 0 * LANES);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, yAt + 1 * LANES);
-    FloatVector y2 = FloatVector.fromArray(FLOATS, y, yAt + 2 * LANES);
-    FloatVector y3 = FloatVector.fromArray(FLOATS, y, yAt + 3 * LANES);
-    for (int b = 0; b < blocks; b++) {
-      long place = at + b * (long) BLOCK_BYTES;
-      int from = sumsAt + b * ROWS;
-      FloatVector scale = FloatVector.broadcast(FLOATS, scales[scalesAt + b]);
-      ShortVector start = ShortVector.broadcast(HALF, starting[scalesAt + b]);
-      y0 =
-          ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + ROWS + 0 * LANES)
-                      .sub(ShortVector.fromArray(HALF, sums, from + 0 * LANES))
-                      .add(start)
-                      .convertShape(VectorOperators.S2F, FLOATS, 0))
-              .fma(
-                  ((IntVector)
-                          ShortVector.fromMemorySegment(HALF, memory, place + 0 * 2 * LANES, ORDER)
-                              .convertShape(VectorOperators.S2I, INTS, 0))
-                      .lanewise(VectorOperators.LSHL, 13)
-                      .and(VectorProduct.F16_BITS)
-                      .reinterpretAsFloats()
-                      .mul(VectorProduct.F16_SCALE)
-                      .mul(scale),
-                  y0);
-      y1 =
-          ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + ROWS + 1 * LANES)
-                      .sub(ShortVector.fromArray(HALF, sums, from + 1 * LANES))
-                      .add(start)
-                      .convertShape(VectorOperators.S2F, FLOATS, 0))
-              .fma(
-                  ((IntVector)
-                          ShortVector.fromMemorySegment(HALF, memory, place + 1 * 2 * LANES, ORDER)
-                              .convertShape(VectorOperators.S2I, INTS, 0))
-                      .lanewise(VectorOperators.LSHL, 13)
-                      .and(VectorProduct.F16_BITS)
-                      .reinterpretAsFloats()
-                      .mul(VectorProduct.F16_SCALE)
-                      .mul(scale),
-                  y1);
-      y2 =
-          ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + ROWS + 2 * LANES)
-                      .sub(ShortVector.fromArray(HALF, sums, from + 2 * LANES))
-                      .add(start)
-                      .convertShape(VectorOperators.S2F, FLOATS, 0))
-              .fma(
-                  ((IntVector)
-                          ShortVector.fromMemorySegment(HALF, memory, place + 2 * 2 * LANES, ORDER)
-                              .convertShape(VectorOperators.S2I, INTS, 0))
-                      .lanewise(VectorOperators.LSHL, 13)
-                      .and(VectorProduct.F16_BITS)
-                      .reinterpretAsFloats()
-                      .mul(VectorProduct.F16_SCALE)
-                      .mul(scale),
-                  y2);
-      y3 =
-          ((FloatVector)
-                  ShortVector.fromArray(HALF, sums, from + ROWS + 3 * LANES)
-                      .sub(ShortVector.fromArray(HALF, sums, from + 3 * LANES))
-                      .add(start)
-                      .convertShape(VectorOperators.S2F, FLOATS, 0))
-              .fma(
-                  ((IntVector)
-                          ShortVector.fromMemorySegment(HALF, memory, place + 3 * 2 * LANES, ORDER)
-                              .convertShape(VectorOperators.S2I, INTS, 0))
-                      .lanewise(VectorOperators.LSHL, 13)
-                      .and(VectorProduct.F16_BITS)
-                      .reinterpretAsFloats()
-                      .mul(VectorProduct.F16_SCALE)
-                      .mul(scale),
-                  y3);
-    }
-    y0.intoArray(y, yAt + 0 * LANES);
-    y1.intoArray(y, yAt + 1 * LANES);
-    y2.intoArray(y, yAt + 2 * LANES);
-    y3.intoArray(y, yAt + 3 * LANES);
-  }
-
-  /** Scales of 32 rows as fp32. */
-  static void widenScales(short[] lines, int at, float[] target, int to) {
-    for (int c = 0; c < Weights.PANEL_ROWS; c += LANES) {
-      ((IntVector)
-              ShortVector.fromArray(HALF, lines, at + c).convertShape(VectorOperators.S2I, INTS, 0))
-          .lanewise(VectorOperators.LSHL, 13)
-          .and(VectorProduct.F16_BITS)
-          .reinterpretAsFloats()
-          .mul(VectorProduct.F16_SCALE)
-          .intoArray(target, to + c);
+    for (int c = 0; c < ROWS; c += LANES) {
+      FloatVector sum = FloatVector.fromArray(FLOATS, y, yAt + c);
+      for (int b = 0; b < blocks; b++) {
+        int from = sumsAt + b * ROWS + c;
+        sum =
+            ((FloatVector)
+                    ShortVector.fromArray(HALF, sums, from + ROWS)
+                        .sub(ShortVector.fromArray(HALF, sums, from))
+                        .add(starting[scalesAt + b])
+                        .convertShape(VectorOperators.S2F, FLOATS, 0))
+                .fma(
+                    FloatVector.fromArray(FLOATS, weightScales, weightScalesAt + b * ROWS + c)
+                        .mul(scales[scalesAt + b]),
+                    sum);
+      }
+      sum.intoArray(y, yAt + c);
     }
   }
 
-  /** The codes of a panel's block as shorts: {@code target (32 columns, 32 rows)}, overwritten. */
+  /**
+   * The codes of a panel's block as shorts.
+   *
+   * @param lines a block of a group, its codes
+   * @param at 0 or 32, the panel's first row in the group
+   * @param target {@code (32 columns, 32 rows)}, overwritten
+   */
   static void widenCodes(short[] lines, int at, short[] target, int to) {
     for (int c = 0; c < Weights.PANEL_ROWS; c += WIDE) {
       for (int i = 0; i < BLOCK / 4; i++) {
         ShortVector v =
-            ShortVector.fromArray(SHORTS, lines, at + LINE + i * LINE + c)
+            ShortVector.fromArray(SHORTS, lines, at + i * LINE + c)
                 .lanewise(VectorOperators.XOR, SIGNS);
         int column = to + i * 4 * Weights.PANEL_ROWS + c;
         v.lanewise(VectorOperators.LSHL, 12)
@@ -248,22 +179,22 @@ final class VectorNibbles {
     }
   }
 
-  /** The values of a panel's block as fp32, where {@link VectorTile} wants them. */
-  static void widen(short[] lines, int at, float[] room, int to, int width) {
+  /**
+   * The values of a panel's block as fp32, where {@link VectorTile} wants them.
+   *
+   * @param lines a block of a group, its codes
+   * @param at 0 or 32, the panel's first row in the group
+   * @param scales the panel's in this block
+   */
+  static void widen(
+      short[] lines, int at, float[] scales, int scalesAt, float[] room, int to, int width) {
     int tile = VectorTile.COLUMNS;
     for (int c = 0; c < Weights.PANEL_ROWS; c += LANES) {
-      FloatVector scale =
-          ((IntVector)
-                  ShortVector.fromArray(HALF, lines, at + c)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(VectorProduct.F16_BITS)
-              .reinterpretAsFloats()
-              .mul(VectorProduct.F16_SCALE);
+      FloatVector scale = FloatVector.fromArray(FLOATS, scales, scalesAt + c);
       int column = to + c / tile * tile * width + c % tile;
       for (int i = 0; i < BLOCK / 4; i++) {
         ShortVector v =
-            ShortVector.fromArray(HALF, lines, at + LINE + i * LINE + c)
+            ShortVector.fromArray(HALF, lines, at + i * LINE + c)
                 .lanewise(VectorOperators.XOR, SIGNS);
         int place = column + i * 4 * tile;
         ((FloatVector)
