@@ -1,5 +1,6 @@
 package dev.eeve.model;
 
+import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.DType;
 import dev.eeve.checkpoint.Safetensors;
@@ -10,6 +11,7 @@ import dev.eeve.internal.FileFailure;
 import dev.eeve.kernels.Fingerprint;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.kernels.KeyValueRows.Plane;
+import dev.eeve.kernels.Workers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -48,7 +50,7 @@ final class ContextFile {
    * What a file is written from or read into.
    *
    * @param tokens as long as the cache
-   * @param identity what must be the same for keys and values to be, with its value
+   * @param identity as {@link #identity} gives it
    */
   ContextFile(KeyValueCache cache, int[] tokens, SequencedMap<String, String> identity) {
     this.cache = cache;
@@ -59,6 +61,28 @@ final class ContextFile {
         parts.put("layers." + i + "." + plane.name().toLowerCase(Locale.ROOT), new Part(i, plane));
       }
     }
+  }
+
+  /**
+   * What must be the same for keys and values to be.
+   *
+   * @param tokenizer what tells apart the tokenizer that made the ids
+   */
+  static SequencedMap<String, String> identity(
+      PhiModel model,
+      List<LoraAdapter> adapters,
+      KeyValueCache cache,
+      Workers workers,
+      String tokenizer) {
+    Fingerprint added = new Fingerprint();
+    adapters.forEach(adapter -> adapter.addTo(added, workers));
+    SequencedMap<String, String> identity = new LinkedHashMap<>();
+    identity.put("cache_type", cache.layer(0).type().toString());
+    identity.put("model", model.fingerprint(workers));
+    identity.put("adapters", adapters.isEmpty() ? "none" : added.toString());
+    identity.put("tokenizer", tokenizer);
+    identity.put("block_of_keys", Integer.toString(workers.blocking().keys()));
+    return identity;
   }
 
   /** The tensors for so many positions. */

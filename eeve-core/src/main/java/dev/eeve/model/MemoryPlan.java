@@ -128,8 +128,8 @@ public record MemoryPlan(List<Item> items) {
 
   /** Activations and logits of a block of drafts, and the logits of one of its rows. */
   private static long promptLookupBytes(PhiConfig config) {
-    long logits = (Session.FEW_ROWS + 1L) * config.vocabSize() * Float.BYTES;
-    return logits + Session.FEW_ROWS * activationBytesPerRow(config);
+    long logits = (FewRows.MOST + 1L) * config.vocabSize() * Float.BYTES;
+    return logits + FewRows.MOST * activationBytesPerRow(config);
   }
 
   /** A row of every activation, its mean and its reciprocal deviation. */

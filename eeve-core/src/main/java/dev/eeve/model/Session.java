@@ -4,7 +4,6 @@ import dev.eeve.adapter.LoraAdapter;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.CrossEntropy;
 import dev.eeve.kernels.ElementType;
-import dev.eeve.kernels.Fingerprint;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
 import dev.eeve.kernels.WorkerPool;
@@ -12,9 +11,7 @@ import dev.eeve.kernels.Workers;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.SequencedMap;
 import java.util.function.Consumer;
 
 /**
@@ -24,11 +21,6 @@ import java.util.function.Consumer;
 public final class Session implements AutoCloseable {
   /** Rows of logits that exist at once: 8 MB at EEVE's vocabulary. */
   private static final int LOGITS_ROWS = 32;
-
-  /** Tokens whose logits {@link #appendForLogits(int[], int, int)} gives at once. */
-  static final int FEW_ROWS = 16;
-
-  private record FewRows(Activations activations, FloatMatrix logits, Linear.Product[] head) {}
 
   private final PhiModel model;
   private final List<LoraAdapter> adapters;
@@ -40,11 +32,8 @@ public final class Session implements AutoCloseable {
   private final Linear.Product[] head;
   private Activations block;
 
-  /** Activations, logits and head of a block of so many rows, for {@link #appendForLogits}. */
-  private final FewRows[] few = new FewRows[FEW_ROWS + 1];
-
-  private float[] fewLogits = {};
-  private float[] fewActivations = {};
+  /** For {@link #appendForLogits(int[], int, int)}. */
+  private final FewRows few;
 
   /** What the context holds, from position 0. */
   private final int[] tokens;
@@ -99,6 +88,7 @@ public final class Session implements AutoCloseable {
     this.block = new Activations(model, adapters, 1, new float[0]);
     this.logits = FloatMatrix.allocate(1, config.vocabSize());
     this.head = new Linear.Product[] {lmHead.product(logits, single.x)};
+    this.few = new FewRows(model, adapters, lmHead);
     this.workers = pool.workers(blocking);
     this.cache = new KeyValueCache(config, cacheType, capacity);
     this.tokens = new int[capacity];
@@ -318,28 +308,15 @@ public final class Session implements AutoCloseable {
   public FloatMatrix appendForLogits(int[] ids, int from, int to) {
     check(ids, from, to);
     int rows = to - from;
-    if (rows < 1 || rows > FEW_ROWS) {
+    if (rows < 1 || rows > FewRows.MOST) {
       throw new IllegalArgumentException(
-          "tokens: " + rows + ", needed 1 to " + FEW_ROWS + " for logits at once");
+          "tokens: " + rows + ", needed 1 to " + FewRows.MOST + " for logits at once");
     }
-    if (few[rows] == null) {
-      few[rows] = fewRows(rows);
-    }
-    forward(few[rows].activations, ids, from);
+    FewRows.Block drafts = few.of(rows);
+    forward(drafts.activations(), ids, from);
     lastHidden = false;
-    Linear.forward(workers, few[rows].head);
-    return few[rows].logits;
-  }
-
-  private FewRows fewRows(int rows) {
-    int vocabulary = model.config().vocabSize();
-    if (fewLogits.length == 0) {
-      fewLogits = new float[FEW_ROWS * vocabulary];
-      fewActivations = new Activations(model, adapters, FEW_ROWS, fewActivations).buffer();
-    }
-    Activations activations = new Activations(model, adapters, rows, fewActivations);
-    FloatMatrix out = new FloatMatrix(fewLogits, 0, rows, vocabulary);
-    return new FewRows(activations, out, new Linear.Product[] {lmHead.product(out, activations.x)});
+    Linear.forward(workers, drafts.head());
+    return drafts.logits();
   }
 
   /**
@@ -367,7 +344,7 @@ public final class Session implements AutoCloseable {
     if (position == 0) {
       throw new IllegalStateException("the context holds no token to save");
     }
-    new ContextFile(cache, tokens, identity(tokenizer)).write(file, position);
+    contextFile(tokenizer).write(file, position);
   }
 
   /**
@@ -385,19 +362,12 @@ public final class Session implements AutoCloseable {
       throw new IllegalStateException(
           "the context holds %d tokens, needed an empty one to load into".formatted(position));
     }
-    position = new ContextFile(cache, tokens, identity(tokenizer)).read(file, vocabSize());
+    position = contextFile(tokenizer).read(file, vocabSize());
   }
 
-  private SequencedMap<String, String> identity(String tokenizer) {
-    Fingerprint added = new Fingerprint();
-    adapters.forEach(adapter -> adapter.addTo(added, workers));
-    SequencedMap<String, String> identity = new LinkedHashMap<>();
-    identity.put("cache_type", cache.layer(0).type().toString());
-    identity.put("model", model.fingerprint(workers));
-    identity.put("adapters", adapters.isEmpty() ? "none" : added.toString());
-    identity.put("tokenizer", tokenizer);
-    identity.put("block_of_keys", Integer.toString(workers.blocking().keys()));
-    return identity;
+  private ContextFile contextFile(String tokenizer) {
+    return new ContextFile(
+        cache, tokens, ContextFile.identity(model, adapters, cache, workers, tokenizer));
   }
 
   /**

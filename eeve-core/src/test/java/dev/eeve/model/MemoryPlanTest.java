@@ -135,7 +135,7 @@ class MemoryPlanTest {
     try (PhiModel model = PhiModel.random(PhiConfigs.small(), ElementType.BF16, 1, 1);
         WorkerPool pool = new WorkerPool(1);
         Session session = new Session(model, pool, Blocking.defaults(), 64)) {
-      int rows = Session.FEW_ROWS;
+      int rows = FewRows.MOST;
       Activations few = new Activations(model, List.of(), rows, new float[0]);
       long floats = few.buffer().length + few.mean.length + few.rstd.length;
       long logits = session.appendForLogits(new int[rows], 0, rows).data().length;
