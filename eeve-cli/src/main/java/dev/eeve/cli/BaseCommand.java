@@ -7,6 +7,7 @@ import dev.eeve.tinyko.TinyKorean;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Option;
 
@@ -83,35 +84,33 @@ abstract class BaseCommand implements Callable<Integer> {
       }
       options = options.withThreads(threads);
     }
-    return dtype.equals("auto") ? options : options.withDtype(elementType(dtype));
+    return dtype.equals("auto")
+        ? options
+        : options.withDtype(
+            elementType(
+                "--dtype",
+                dtype,
+                "auto, f32, f16, bf16, q8_0 or q4_0",
+                List.of(ElementType.values())));
   }
 
   /** The options of the command line where it also says how keys and values are kept. */
   LoadOptions options(String dtype, String cacheType) {
     return options(dtype)
         .withCacheType(
-            switch (cacheType) {
-              case "f32" -> ElementType.F32;
-              case "f16" -> ElementType.F16;
-              case "bf16" -> ElementType.BF16;
-              case "q8_0" -> ElementType.Q8_0;
-              default ->
-                  throw new UsageException(
-                      "--cache-type: " + cacheType + ", needed f32, f16, bf16 or q8_0");
-            });
+            elementType(
+                "--cache-type",
+                cacheType,
+                "f32, f16, bf16 or q8_0",
+                List.of(ElementType.F32, ElementType.F16, ElementType.BF16, ElementType.Q8_0)));
   }
 
-  private static ElementType elementType(String dtype) {
-    return switch (dtype) {
-      case "f32" -> ElementType.F32;
-      case "f16" -> ElementType.F16;
-      case "bf16" -> ElementType.BF16;
-      case "q8_0" -> ElementType.Q8_0;
-      case "q4_0" -> ElementType.Q4_0;
-      default ->
-          throw new UsageException(
-              "--dtype: " + dtype + ", needed auto, f32, f16, bf16, q8_0 or q4_0");
-    };
+  private static ElementType elementType(
+      String option, String name, String needed, List<ElementType> types) {
+    return types.stream()
+        .filter(type -> type.name().toLowerCase(Locale.ROOT).equals(name))
+        .findFirst()
+        .orElseThrow(() -> new UsageException(option + ": " + name + ", needed " + needed));
   }
 
   /** Parses comma-separated ids. */
