@@ -2,15 +2,10 @@ package dev.eeve.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.eeve.LanguageModel;
-import dev.eeve.LoadOptions;
 import dev.eeve.generation.Generation;
 import dev.eeve.generation.GenerationConfig;
-import dev.eeve.kernels.ElementType;
-import dev.eeve.model.PhiModel;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -41,14 +36,11 @@ public final class CallersMain {
           "arguments: " + args.length + ", needed LAYERS TYPE TOKENS CALLERS THREADS");
       System.exit(2);
     }
-    ElementType type = ElementType.valueOf(args[1].toUpperCase(Locale.ROOT));
     GenerationConfig greedy =
         GenerationConfig.greedy(Integer.parseInt(args[2])).withIgnoreEos(true);
     int callers = Integer.parseInt(args[3]);
     int threads = Integer.parseInt(args[4]);
-    PhiModel phi = PhiModel.random(FewLayers.eeve(Integer.parseInt(args[0])), type, 1, threads);
-    LoadOptions options = LoadOptions.defaults().withThreads(threads);
-    try (LanguageModel model = LanguageModel.of(phi, Optional.empty(), options);
+    try (LanguageModel model = FewLayers.open(args[0], args[1], threads);
         ExecutorService pool = Executors.newFixedThreadPool(callers)) {
       for (int round = 0; round < ROUNDS; round++) {
         round(model, greedy, callers, pool);

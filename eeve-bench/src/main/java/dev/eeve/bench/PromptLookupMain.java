@@ -3,15 +3,10 @@ package dev.eeve.bench;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LanguageModel;
-import dev.eeve.LoadOptions;
 import dev.eeve.generation.Generation;
 import dev.eeve.generation.GenerationConfig;
 import dev.eeve.generation.LogitsHook;
-import dev.eeve.kernels.ElementType;
-import dev.eeve.model.PhiModel;
 import java.util.Arrays;
-import java.util.Locale;
-import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -36,12 +31,9 @@ public final class PromptLookupMain {
       System.err.println("arguments: " + args.length + ", needed LAYERS TYPE TOKENS THREADS");
       System.exit(2);
     }
-    ElementType type = ElementType.valueOf(args[1].toUpperCase(Locale.ROOT));
     int count = Integer.parseInt(args[2]);
     int threads = Integer.parseInt(args[3]);
-    PhiModel phi = PhiModel.random(FewLayers.eeve(Integer.parseInt(args[0])), type, 1, threads);
-    LoadOptions options = LoadOptions.defaults().withThreads(threads);
-    try (LanguageModel model = LanguageModel.of(phi, Optional.empty(), options)) {
+    try (LanguageModel model = FewLayers.open(args[0], args[1], threads)) {
       int[] prompt = new SplittableRandom(2).ints(PROMPT, 1000, 50_000).toArray();
       int[] copy = new int[count];
       Arrays.setAll(copy, i -> prompt[i % PROMPT]);
