@@ -294,16 +294,12 @@ public final class CausalAttention {
   /** Replaces scores by {@code e^(s − max)} and returns their sum. */
   static float exponentials(float[] scores, int at, int count, float max, float[] sums) {
     int summed = 0;
-    int done = 0;
-    if (Simd.VECTOR) {
+    if (Simd.VECTOR && count >= LayerNorm.PARTIAL_SUMS) { // as in Exponential.expMinus
       summed = VectorElementwise.expMinusSums(scores, at, count, max, sums);
-      done = summed + VectorElementwise.expMinus(scores, at + summed, count - summed, max);
     } else {
       Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
     }
-    for (int i = done; i < count; i++) {
-      scores[at + i] = Exponential.exp(scores[at + i] - max);
-    }
+    Exponential.expMinus(scores, at + summed, count - summed, max);
     LayerNorm.addScalar(sums, scores, at, summed, count);
     return LayerNorm.total(sums);
   }

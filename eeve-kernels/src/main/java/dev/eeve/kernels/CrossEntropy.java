@@ -146,10 +146,7 @@ public final class CrossEntropy {
 
   /** {@code Σ e^(x − max)} in index order; the values are overwritten. */
   static double sumOfExponentials(float[] values, int at, int count, float max) {
-    int done = Simd.VECTOR ? VectorElementwise.expMinus(values, at, count, max) : 0;
-    for (int i = done; i < count; i++) {
-      values[at + i] = Exponential.exp(values[at + i] - max);
-    }
+    Exponential.expMinus(values, at, count, max);
     double sum = 0;
     for (int i = 0; i < count; i++) {
       sum += values[at + i];

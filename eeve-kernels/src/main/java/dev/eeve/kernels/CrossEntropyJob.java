@@ -51,7 +51,7 @@ final class CrossEntropyJob extends Job {
     Arrays.fill(sums, 0, SUMS, 0.0);
     int column = 0;
     for (FloatMatrix piece : logits) {
-      exponentials(piece.data(), piece.index(row), piece.columns(), max);
+      Exponential.expMinus(piece.data(), piece.index(row), piece.columns(), max);
       add(sums, piece.data(), piece.index(row), piece.columns(), column);
       column += piece.columns();
     }
@@ -72,13 +72,6 @@ final class CrossEntropyJob extends Job {
     return Simd.VECTOR
         ? VectorElementwise.max(x, at, count, lanes)
         : CausalAttention.max(x, at, count);
-  }
-
-  private static void exponentials(float[] x, int at, int count, float max) {
-    int done = Simd.VECTOR ? VectorElementwise.expMinus(x, at, count, max) : 0;
-    for (int i = done; i < count; i++) {
-      x[at + i] = Exponential.exp(x[at + i] - max);
-    }
   }
 
   /** Adds element i to sum {@code (column + i) mod 8}. */

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import jdk.incubator.vector.VectorShape;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -167,6 +168,19 @@ class AllocationTest {
         calls.forEach(
             (name, call) -> assertAllocatesNothing(name + ", " + rows + " rows", pool, call));
       }
+    }
+  }
+
+  /** A profile of short rows must not leave the exponential out of the loop over long ones. */
+  @Test
+  void mostlyShortRowsAllocateNothing() {
+    assumeRealVectors();
+    float[] row = new float[1024];
+    for (int i = 0; i < 1_000_000; i++) {
+      Softmax.forward(row, 0, i % 10 == 0 ? 17 : 5);
+    }
+    try (WorkerPool pool = new WorkerPool(1)) {
+      assertAllocatesNothing("Softmax", pool, () -> Softmax.forward(row, 0, row.length));
     }
   }
 
