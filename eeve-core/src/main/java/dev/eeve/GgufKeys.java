@@ -7,6 +7,7 @@ import dev.eeve.checkpoint.GgufValue;
 import dev.eeve.checkpoint.ModelFolder;
 import dev.eeve.checkpoint.NormalFloatFolder;
 import dev.eeve.generation.GenerationDefaults;
+import dev.eeve.gguf.GgufTokenizer;
 import dev.eeve.internal.StrictJson;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.tokenizer.Tokenizer;

@@ -3,6 +3,7 @@ package dev.eeve;
 import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.Gguf;
 import dev.eeve.generation.GenerationDefaults;
+import dev.eeve.gguf.GgufTokenizer;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;

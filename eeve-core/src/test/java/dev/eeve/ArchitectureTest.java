@@ -1,5 +1,6 @@
 package dev.eeve;
 
+import static java.util.Map.entry;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
@@ -33,17 +34,20 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
   /** Who may import whom; {@code dev.eeve} itself, the front door, may import all. */
   private static final Map<String, Set<String>> IMPORTS =
-      Map.of(
-          "kernels", Set.of(),
-          "internal", Set.of(),
-          "tokenizer", Set.of("internal"),
-          "checkpoint", Set.of("internal", "kernels"),
-          "adapter", Set.of("internal", "kernels", "checkpoint"),
-          "model", Set.of("internal", "kernels", "checkpoint", "adapter"),
-          "generation", Set.of("internal", "kernels", "model", "tokenizer"),
-          "evaluation", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"),
-          "training", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint", "adapter"),
-          "vocabulary", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint"));
+      Map.ofEntries(
+          entry("kernels", Set.of()),
+          entry("internal", Set.of()),
+          entry("tokenizer", Set.of("internal")),
+          entry("checkpoint", Set.of("internal", "kernels")),
+          entry("gguf", Set.of("checkpoint", "tokenizer")),
+          entry("adapter", Set.of("internal", "kernels", "checkpoint")),
+          entry("model", Set.of("internal", "kernels", "checkpoint", "adapter")),
+          entry("generation", Set.of("internal", "kernels", "model", "tokenizer")),
+          entry("evaluation", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint")),
+          entry(
+              "training",
+              Set.of("internal", "kernels", "model", "tokenizer", "checkpoint", "adapter", "gguf")),
+          entry("vocabulary", Set.of("internal", "kernels", "model", "tokenizer", "checkpoint")));
 
   /** The JIT never compiles a longer method. */
   private static final int MAX_BYTECODES = 8000;

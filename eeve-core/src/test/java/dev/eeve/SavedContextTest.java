@@ -119,8 +119,14 @@ class SavedContextTest {
             try (Session session = model.session(prompt, config)) {
               model.load(session, file); // as far as there is room
               try (TokenStream stream = model.streamWithPrefix(session, prompt, config)) {
-                assertEquals(Math.min(shared, prompt.length - 1), session.position());
+                int reused = Math.min(shared, prompt.length - 1);
+                assertEquals(reused, session.position());
                 Generation found = stream.finish();
+                assertEquals(reused, found.reusedTokens());
+                assertEquals(
+                    (prompt.length - reused) * 1e9 / found.promptNanos(),
+                    found.promptTokensPerSecond(),
+                    1e-6);
                 assertEquals(expected.tokens(), found.tokens());
                 assertEquals(expected.promptTokens(), found.promptTokens());
               }

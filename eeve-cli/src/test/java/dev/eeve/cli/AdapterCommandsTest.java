@@ -85,6 +85,30 @@ class AdapterCommandsTest {
     assertEquals(withAdapter, score(merged), 1e-3);
   }
 
+  /** The tokenizer in the file serves both, text in and text out. */
+  @Test
+  void anAdapterTrainsBesideAGgufFile() throws IOException {
+    Path gguf = folder.resolve("base.gguf");
+    Run run = Run.of("quantize", "--model", model, "--type", "q8_0", "--output", gguf);
+    assertEquals(0, run.code(), run.err());
+    Path config = folder.resolve("train.yaml");
+    Files.writeString(config, Files.readString(config).replace("adapter: lora", "adapter: qlora"));
+    Path output = folder.resolve("beside-gguf");
+    run = Run.of("train", config, "--set", "base_model=" + gguf, "--set", "output_dir=" + output);
+    assertEquals(0, run.code(), run.err());
+    assertEquals("abcabcabcabc", generate(gguf, "--adapter", output).get("text").textValue());
+    Path stage =
+        Files.writeString(
+            folder.resolve("stage.yaml"),
+            Files.readString(config)
+                .replaceAll("adapter: .*", "stage: 7")
+                .replaceAll("lora.*", ""));
+    String message =
+        Run.refusal(
+            1, "train", stage, "--set", "base_model=" + gguf, "--set", "output_dir=" + output + 2);
+    assertTrue(message.startsWith("base_model: " + gguf + ": a GGUF file found"), message);
+  }
+
   private static double score(Path from, Object... more) throws IOException {
     Object[] args = {"score", "--model", from, "--text", "abcabcabc", "--json"};
     Object[] all = java.util.Arrays.copyOf(args, args.length + more.length);

@@ -6,6 +6,7 @@ import java.util.List;
  * A finished generation.
  *
  * @param promptTokens the prompt's ids as the model read them
+ * @param reusedTokens how many of these the context held already, so that they were not read
  * @param tokens the new ids, the one that ended it included
  * @param text the continuation's text: no special tokens, no stop string, no unfinished last
  *     character; empty where the model has no tokenizer
@@ -15,6 +16,7 @@ import java.util.List;
  */
 public record Generation(
     List<Integer> promptTokens,
+    int reusedTokens,
     List<Integer> tokens,
     String text,
     FinishReason finishReason,
@@ -27,12 +29,12 @@ public record Generation(
   }
 
   /**
-   * Speed of reading the prompt.
+   * Speed of reading the prompt: of the tokens that were read.
    *
-   * @return tokens per second; 0 where there was no prompt to read
+   * @return tokens per second; 0 where none was
    */
   public double promptTokensPerSecond() {
-    return promptNanos == 0 ? 0 : promptTokens.size() * 1e9 / promptNanos;
+    return promptNanos == 0 ? 0 : (promptTokens.size() - reusedTokens) * 1e9 / promptNanos;
   }
 
   /**

@@ -31,6 +31,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
   private final Optional<TextDecoder> decoder;
   private final StringBuilder text = new StringBuilder();
   private final int promptLength;
+  private final int held;
   private final int start;
   private int[] tokens;
   private int count;
@@ -69,6 +70,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     if (prompt.length == 0) {
       throw new IllegalArgumentException("prompt: no tokens, needed at least one");
     }
+    this.held = held;
     this.start = session.position() - held;
     if (prompt.length > session.capacity() - start) {
       throw new IllegalArgumentException(
@@ -133,6 +135,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     List<Integer> all = Arrays.stream(tokens, 0, count).boxed().toList();
     return new Generation(
         all.subList(0, promptLength),
+        held,
         all.subList(promptLength, count),
         text.toString(),
         finishReason().orElse(FinishReason.CANCELLED),

@@ -10,7 +10,9 @@ import java.util.Optional;
 /** The keys of an adapter, as axolotl names them. */
 final class AdapterKeys {
   private static final String ADAPTER = "adapter";
-  private static final String BASE_DTYPE = "lora_base_dtype";
+
+  /** The key of {@link #quantized}. */
+  static final String BASE_DTYPE = "lora_base_dtype";
 
   /** Read where an adapter trains. */
   private static final List<String> SETTINGS =

@@ -9,6 +9,7 @@ import dev.eeve.model.KeptTypes;
 import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiModel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,53 +19,81 @@ import java.util.Optional;
 /**
  * What a stage starts from, read from headers alone.
  *
- * @param folder a model folder; empty for random weights
+ * @param path a model folder, or the GGUF file beside which an adapter trains; empty for random
+ *     weights
  * @param config the shape
- * @param type how matrices are kept: the folder's, or F32 where it mixes types, which holds each
- *     exactly
+ * @param own how matrices are kept: in a folder's type, or F32 where it mixes types, which holds
+ *     each exactly; in a GGUF file's, block by block where it has blocks
  */
-record StageBase(Optional<Path> folder, PhiConfig config, ElementType type) {
-  static StageBase of(TrainingPlan plan, Optional<Path> folder) throws IOException {
-    if (folder.isPresent()) {
-      PhiConfig config = PhiConfig.read(folder.get().resolve("config.json"));
-      if (NormalFloatFolder.isIn(folder.get())
-          && (plan.adapter().isEmpty() || plan.stage().isPresent())) {
-        throw new IllegalArgumentException(
-            ("base_model: %s holds NF4, needed adapter: lora without a stage beside it, or the"
-                    + " unquantized model")
-                .formatted(folder.get()));
-      }
-      List<ElementType> types = types(folder.get(), config).values().stream().distinct().toList();
-      return new StageBase(folder, config, types.size() == 1 ? types.getFirst() : ElementType.F32);
+record StageBase(Optional<Path> path, PhiConfig config, KeptTypes own) {
+  static StageBase of(TrainingPlan plan, Optional<Path> base) throws IOException {
+    if (base.isEmpty()) {
+      PhiConfig config = PhiConfig.read(plan.modelConfig().orElseThrow());
+      ElementType type =
+          config.torchDtype().map(t -> ElementType.valueOf(t.name())).orElse(ElementType.F32);
+      return new StageBase(base, config, KeptTypes.of(config, type));
     }
-    PhiConfig config = PhiConfig.read(plan.modelConfig().orElseThrow());
-    ElementType type =
-        config.torchDtype().map(t -> ElementType.valueOf(t.name())).orElse(ElementType.F32);
-    return new StageBase(folder, config, type);
+    Path path = base.get();
+    boolean onlyBeside = plan.adapter().isPresent() && plan.stage().isEmpty();
+    if (Files.isRegularFile(path)) {
+      if (!onlyBeside) {
+        throw unquantizedNeeded(path + ": a GGUF file");
+      }
+      try (Checkpoint file = Checkpoint.open(path)) {
+        PhiConfig config = PhiConfig.read(file);
+        Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(file, config.dimensions());
+        return new StageBase(base, config, KeptTypes.of(config, tensors, Optional.empty()));
+      }
+    }
+    PhiConfig config = PhiConfig.read(path.resolve("config.json"));
+    if (!onlyBeside && NormalFloatFolder.isIn(path)) {
+      throw unquantizedNeeded(path + ": a folder of NF4 weights");
+    }
+    List<ElementType> types = types(path, config).values().stream().distinct().toList();
+    ElementType type = types.size() == 1 ? types.getFirst() : ElementType.F32;
+    return new StageBase(base, config, KeptTypes.of(config, type));
+  }
+
+  private static IllegalArgumentException unquantizedNeeded(String found) {
+    return new IllegalArgumentException(
+        ("base_model: %s found, needed an unquantized model folder for all but adapter: lora or"
+                + " qlora without a stage; name the folder it was made of or train an adapter")
+            .formatted(found));
   }
 
   /** What the stage after this one starts from, as far as it is known before it is written. */
   StageBase after(TrainingPlan plan) {
-    return new StageBase(folder, config, plan.saveDtype().orElse(type));
+    return new StageBase(
+        path, config, plan.saveDtype().map(type -> KeptTypes.of(config, type)).orElse(own));
+  }
+
+  /** The type of most of the base's weights. */
+  ElementType type() {
+    return own.main(config);
   }
 
   /** The model, its matrices in the types that this training wants. */
   PhiModel open(TrainingPlan plan, TrainableParameters trainable, int threads) throws IOException {
     KeptTypes types = trainable.parameters().types();
-    return folder.isPresent()
-        ? PhiModel.open(folder.get(), types, threads)
+    return path.isPresent()
+        ? PhiModel.open(path.get(), types, threads)
         : PhiModel.random(config, types, plan.config().seed(), threads);
   }
 
-  /** How frozen matrices are kept: the body's own ones quantized beside an adapter. */
+  /**
+   * How frozen matrices are kept: the body's own ones quantized beside an adapter, but for a base
+   * that is quantized already, unless the plan names the blocks itself.
+   */
   KeptTypes kept(TrainingPlan plan) {
-    KeptTypes own = KeptTypes.of(config, type);
-    return plan.quantized().map(blocks -> own.withLinears(config, blocks)).orElse(own);
+    if (plan.quantized().isEmpty() || type().blocks().isPresent() && !plan.namesBaseDtype()) {
+      return own;
+    }
+    return own.withLinears(config, plan.quantized().get());
   }
 
   /** The types of the folder's tensors. */
   Map<String, ElementType> types() throws IOException {
-    return types(folder.orElseThrow(), config);
+    return types(path.orElseThrow(), config);
   }
 
   private static Map<String, ElementType> types(Path folder, PhiConfig config) throws IOException {

@@ -1,5 +1,7 @@
 package dev.eeve.training;
 
+import dev.eeve.checkpoint.Gguf;
+import dev.eeve.gguf.GgufTokenizer;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.Weights;
 import dev.eeve.model.MemoryPlan;
@@ -37,7 +39,7 @@ record TrainingInputs(
   static TrainingInputs read(TrainingPlan plan, StageBase base) throws IOException {
     PhiConfig config = base.config();
     ResidualDropout.requireNoOther(config);
-    Optional<Tokenizer> tokenizer = tokenizer(plan, base.folder());
+    Optional<Tokenizer> tokenizer = tokenizer(plan, base.path());
     int end = tokenizer.map(Tokenizer::vocabularySize).orElse(config.vocabSize());
     if (end > config.vocabSize()) {
       throw new IllegalArgumentException(
@@ -110,6 +112,11 @@ record TrainingInputs(
       throws IOException {
     if (plan.tokenizer().isPresent()) {
       return Optional.of(Tokenizer.read(plan.tokenizer().get()));
+    }
+    if (base.isPresent() && Files.isRegularFile(base.get())) {
+      try (Gguf file = Gguf.open(base.get())) {
+        return GgufTokenizer.read(file);
+      }
     }
     Optional<Path> file = base.map(folder -> folder.resolve("tokenizer.json"));
     return file.isPresent() && Files.exists(file.get())

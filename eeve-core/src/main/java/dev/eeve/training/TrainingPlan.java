@@ -15,7 +15,8 @@ import java.util.OptionalInt;
  * One stage of training from files to files: a configuration file's keys, named as axolotl names
  * them.
  *
- * @param baseModel the model folder to start from, {@code base_model}; empty for random weights
+ * @param baseModel the model folder to start from, {@code base_model}, or for an adapter alone a
+ *     GGUF file; empty for random weights
  * @param modelConfig a config.json whose shape gets random weights, {@code model_config}
  * @param tokenizer a tokenizer.json for them, {@code tokenizer}
  * @param outputDir where the result goes, {@code output_dir}
@@ -27,7 +28,7 @@ import java.util.OptionalInt;
  * @param adapter the adapter that trains instead of the stage's own rows, {@code adapter}; stage 6
  *     has one unless that is none
  * @param quantized how the body's matrices are kept beside an adapter, {@code lora_base_dtype};
- *     empty for the base's own type
+ *     empty for the base's own type; a base in blocks keeps them unless the key is given
  * @param firstOldToken whether a new token's label counts as its first old token, {@code
  *     new_token_loss: first_old_token}; else {@code new_ids}
  * @param loggingSteps updates between lines of metrics, {@code logging_steps}
@@ -171,6 +172,11 @@ public record TrainingPlan(
             List.of(),
             Map.of());
     return plan.with(s.finish(), shown(values));
+  }
+
+  /** Whether the blocks of the frozen base were asked for by name. */
+  boolean namesBaseDtype() {
+    return settings.containsKey(AdapterKeys.BASE_DTYPE);
   }
 
   private TrainingPlan with(List<String> newWarnings, Map<String, String> newSettings) {

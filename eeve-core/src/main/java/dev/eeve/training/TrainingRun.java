@@ -122,18 +122,18 @@ public final class TrainingRun {
 
   /** What cannot be quantized beside qlora, in a sentence. */
   private static Optional<String> describeKept(TrainingPlan plan, StageBase base) {
-    List<String> others =
+    List<Map.Entry<String, ElementType>> others =
         base.kept(plan).matrices().entrySet().stream()
             .filter(entry -> entry.getKey().startsWith("model.layers."))
             .filter(entry -> plan.quantized().isPresent())
-            .filter(entry -> entry.getValue() != plan.quantized().get())
-            .map(Map.Entry::getKey)
+            .filter(entry -> entry.getValue().blocks().isEmpty())
             .toList();
     return others.isEmpty()
         ? Optional.empty()
         : Optional.of(
             "%d matrices stay %s: their rows are no multiple of 32 elements; the first is %s"
-                .formatted(others.size(), base.type(), others.getFirst()));
+                .formatted(
+                    others.size(), others.getFirst().getValue(), others.getFirst().getKey()));
   }
 
   private Path stageFolder(TrainingPlan plan) {
@@ -300,7 +300,7 @@ public final class TrainingRun {
       return;
     }
     MergedFolder.write(
-        base.folder().orElseThrow(),
+        base.path().orElseThrow(),
         base.config().dimensions(),
         List.of(trainer.model().adapter()),
         folder,
@@ -311,7 +311,7 @@ public final class TrainingRun {
 
   private static TrainedModelFolder.Options options(
       TrainingPlan plan, PhiModel model, StageBase base) throws IOException {
-    Optional<Path> folder = base.folder();
+    Optional<Path> folder = base.path();
     TrainedModelFolder.Options plain = TrainedModelFolder.Options.of(model, base.type());
     Map<String, ElementType> types =
         folder.isPresent() ? base.types() : new LinkedHashMap<>(plain.types());

@@ -46,7 +46,7 @@ final class Exponential {
   /** {@code x = e^(x − max)}, in place. */
   static void expMinus(float[] x, int at, int count, float max) {
     // Attention's ends are shorter than a vector: a loop never entered would be compiled as cold.
-    boolean vectors = Simd.VECTOR && count >= Lanes.FLOATS.length();
+    boolean vectors = Simd.VECTOR && count * Float.SIZE >= Simd.bits();
     int done = vectors ? VectorElementwise.expMinus(x, at, count, max) : 0;
     for (int i = at + done; i < at + count; i++) {
       x[i] = exp(x[i] - max);

@@ -1,4 +1,4 @@
-package dev.eeve;
+package dev.eeve.gguf;
 
 import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.Gguf;
@@ -15,7 +15,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /** The tokenizer among a GGUF file's keys, both ways. */
-final class GgufTokenizer {
+public final class GgufTokenizer {
   private static final String PREFIX = "tokenizer.ggml.";
   private static final String MODEL = PREFIX + "model";
   private static final String PRE = PREFIX + "pre";
@@ -44,8 +44,14 @@ final class GgufTokenizer {
 
   private GgufTokenizer() {}
 
-  /** The file's tokenizer; empty where it holds none. */
-  static Optional<Tokenizer> read(Gguf file) throws IOException {
+  /**
+   * The file's tokenizer.
+   *
+   * @param file open
+   * @return empty where it holds none
+   * @throws IOException names the key that is missing or wrong
+   */
+  public static Optional<Tokenizer> read(Gguf file) throws IOException {
     GgufMetadata keys = file.metadata();
     String model = keys.text(MODEL).orElse(NO_VOCABULARY);
     if (model.equals(NO_VOCABULARY) || model.equals("none")) {
@@ -110,17 +116,24 @@ final class GgufTokenizer {
     return List.of(id.getAsInt());
   }
 
-  /** The keys that say there is no tokenizer. */
-  static Map<String, GgufValue> none() {
+  /**
+   * The keys that say there is no tokenizer.
+   *
+   * @return one
+   */
+  public static Map<String, GgufValue> none() {
     return Map.of(MODEL, GgufValue.of(NO_VOCABULARY));
   }
 
   /**
    * Adds the keys of a tokenizer to those of its model, which name bos and eos.
    *
+   * @param keys added to
+   * @param tokenizer the tokenizer
+   * @param rows of the model's matrices: ids beyond the tokenizer's are padding
    * @throws IllegalArgumentException where the tokenizer has a rule these keys cannot hold
    */
-  static void put(Map<String, GgufValue> keys, Tokenizer tokenizer, int rows) {
+  public static void put(Map<String, GgufValue> keys, Tokenizer tokenizer, int rows) {
     TokenTable table = tokenizer.table(rows);
     keys.put(MODEL, GgufValue.of(GPT2));
     keys.put(PRE, GgufValue.of(GPT2_WORDS));
