@@ -93,7 +93,9 @@ public final class LanguageModel implements AutoCloseable {
    */
   public static LanguageModel open(Path path, LoadOptions options) throws IOException {
     ModelFiles files = ModelFiles.read(path);
-    PhiModel model = PhiModel.open(path, options.dtype(), options.threads(), options.listener());
+    PhiModel model =
+        PhiModel.open(
+            path, options.dtype(), options.threads(), options.listener(), options.warmUp());
     return new LanguageModel(model, files.tokenizer(), files.defaults(), options);
   }
 

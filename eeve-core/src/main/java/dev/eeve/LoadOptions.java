@@ -15,13 +15,17 @@ import java.util.Optional;
  * @param threads threads that share one computation, at least 1
  * @param blocking block sizes of the kernels
  * @param listener hears how far loading has come
+ * @param warmUp whether the kernels run on a tiny random model meanwhile, on a thread of their own:
+ *     the JIT then has compiled them for the first token. For programs that load once and answer at
+ *     once; no result depends on it
  */
 public record LoadOptions(
     Optional<ElementType> dtype,
     ElementType cacheType,
     int threads,
     Blocking blocking,
-    LoadListener listener) {
+    LoadListener listener,
+    boolean warmUp) {
   /** Checks the number of threads and the cache's type. */
   public LoadOptions {
     KeyValueRows.requireType(cacheType);
@@ -42,7 +46,8 @@ public record LoadOptions(
         ElementType.F32,
         Runtime.getRuntime().availableProcessors(),
         Blocking.defaults(),
-        LoadListener.NONE);
+        LoadListener.NONE,
+        false);
   }
 
   /**
@@ -52,7 +57,7 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withDtype(ElementType value) {
-    return new LoadOptions(Optional.of(value), cacheType, threads, blocking, listener);
+    return new LoadOptions(Optional.of(value), cacheType, threads, blocking, listener, warmUp);
   }
 
   /**
@@ -62,7 +67,7 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withCacheType(ElementType value) {
-    return new LoadOptions(dtype, value, threads, blocking, listener);
+    return new LoadOptions(dtype, value, threads, blocking, listener, warmUp);
   }
 
   /**
@@ -72,7 +77,7 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withThreads(int value) {
-    return new LoadOptions(dtype, cacheType, value, blocking, listener);
+    return new LoadOptions(dtype, cacheType, value, blocking, listener, warmUp);
   }
 
   /**
@@ -82,7 +87,7 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withBlocking(Blocking value) {
-    return new LoadOptions(dtype, cacheType, threads, value, listener);
+    return new LoadOptions(dtype, cacheType, threads, value, listener, warmUp);
   }
 
   /**
@@ -92,6 +97,16 @@ public record LoadOptions(
    * @return a copy
    */
   public LoadOptions withListener(LoadListener value) {
-    return new LoadOptions(dtype, cacheType, threads, blocking, value);
+    return new LoadOptions(dtype, cacheType, threads, blocking, value, warmUp);
+  }
+
+  /**
+   * These options with the kernels running while the model is read, or not.
+   *
+   * @param value whether they do
+   * @return a copy
+   */
+  public LoadOptions withWarmUp(boolean value) {
+    return new LoadOptions(dtype, cacheType, threads, blocking, listener, value);
   }
 }

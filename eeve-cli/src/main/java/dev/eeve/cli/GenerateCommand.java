@@ -121,7 +121,7 @@ final class GenerateCommand extends BaseCommand {
     }
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
-    LoadOptions options = options(dtype, cacheType);
+    LoadOptions options = options(dtype, cacheType).withWarmUp(true);
     long start = System.nanoTime();
     try (OpenModel opened = open(model, options, adapters)) {
       LanguageModel language = opened.language();

@@ -49,13 +49,20 @@ final class PhiLoader implements PhiAssembly.Source {
       PhiConfig config,
       Optional<ElementType> type,
       int threads,
-      LoadListener listener)
+      LoadListener listener,
+      boolean warmUp)
       throws IOException {
     Map<String, ResolvedTensor> tensors = PhiTensorNames.resolve(files, config.dimensions());
     KeptTypes kept = KeptTypes.of(config, tensors, type);
     MemoryPlan.requireWeights(config, kept);
     type.ifPresent(kept::tellWhatStaysF16);
-    return PhiAssembly.assemble(config, kept, new PhiLoader(files, tensors, listener), threads);
+    PhiLoader loader = new PhiLoader(files, tensors, listener);
+    if (!warmUp) {
+      return PhiAssembly.assemble(config, kept, loader, threads);
+    }
+    try (KernelWarmUp _ = KernelWarmUp.start(kept.main(config))) {
+      return PhiAssembly.assemble(config, kept, loader, threads);
+    }
   }
 
   static PhiModel load(

@@ -97,8 +97,26 @@ public final class PhiModel implements AutoCloseable {
   public static PhiModel open(
       Path path, Optional<ElementType> type, int threads, LoadListener listener)
       throws IOException {
+    return open(path, type, threads, listener, false);
+  }
+
+  /**
+   * Loads a model, as {@link #open(Path, Optional, int)}.
+   *
+   * @param path the folder or file
+   * @param type how to keep the weights; empty for the file's own
+   * @param threads threads that read and convert, at least 1
+   * @param listener hears how far it has come
+   * @param warmUp whether the kernels run on a tiny random model meanwhile, so that they are
+   *     compiled afterwards
+   * @return the model
+   * @throws IOException names the file and the tensor or key that is wrong
+   */
+  public static PhiModel open(
+      Path path, Optional<ElementType> type, int threads, LoadListener listener, boolean warmUp)
+      throws IOException {
     try (Checkpoint files = Checkpoint.open(path)) {
-      return PhiLoader.load(files, PhiConfig.read(files), type, threads, listener);
+      return PhiLoader.load(files, PhiConfig.read(files), type, threads, listener, warmUp);
     }
   }
 
