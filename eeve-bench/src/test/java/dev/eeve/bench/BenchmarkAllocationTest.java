@@ -45,6 +45,7 @@ class BenchmarkAllocationTest {
         switch (field.getName()) {
           case "shape" -> field.set(benchmark, shape);
           case "threads" -> field.set(benchmark, 2);
+          case "way" -> field.set(benchmark, "plain");
           default -> field.set(benchmark, ElementType.BF16);
         }
       }

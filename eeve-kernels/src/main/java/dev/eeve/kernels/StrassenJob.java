@@ -8,10 +8,10 @@ import java.util.Arrays;
  *
  * <p>Input rows r and r + 12 of each 24 (of the last few the two halves), neighbouring panels of
  * weight rows, and features k and k + {@link #HALF} of each block make the quadrants. Combinations
- * of inputs are packed once for all weights, those of weights formed in registers
- * ({@link VectorPairTile}), so that weights are widened but never written twice. Products start at 0
- * for each block of features and are added to the sums at its end; chains that short round less,
- * which makes up for what the combinations round.
+ * of inputs are packed once for all weights, those of weights formed in registers ({@link
+ * VectorPairTile}), so that weights are widened but never written twice. Products start at 0 for
+ * each block of features and are added to the sums at its end; chains that short round less, which
+ * makes up for what the combinations round.
  *
  * <p>One unit is a pair of panels times all input rows. Nothing depends on the vectors' length, on
  * threads or on {@link Blocking}.
@@ -293,8 +293,7 @@ final class StrassenJob extends Job {
             sums, out(seventh.out, size, pair), seventh.sign, product, outs(seventh.out, pair));
         if (seventh.otherOut >= 0) {
           int at = out(seventh.otherOut, size, pair);
-          VectorPairTile.add(
-              sums, at, seventh.otherSign, product, outs(seventh.otherOut, pair));
+          VectorPairTile.add(sums, at, seventh.otherSign, product, outs(seventh.otherOut, pair));
         }
       }
     }
@@ -327,7 +326,16 @@ final class StrassenJob extends Job {
           VectorTile.add(product, y, packed, x, block, left + group, half, count);
         } else {
           VectorPairTile.multiply(
-              product, y, packed, x, block, left + group, right + group, seventh.minus, half, count);
+              product,
+              y,
+              packed,
+              x,
+              block,
+              left + group,
+              right + group,
+              seventh.minus,
+              half,
+              count);
         }
       }
     }
@@ -374,8 +382,7 @@ final class StrassenJob extends Job {
             sums, out(seventh.out, size, pair), seventh.sign, product, outs(seventh.out, pair));
         if (seventh.otherOut >= 0) {
           int at = out(seventh.otherOut, size, pair);
-          ScalarStrassen.add(
-              sums, at, seventh.otherSign, product, outs(seventh.otherOut, pair));
+          ScalarStrassen.add(sums, at, seventh.otherSign, product, outs(seventh.otherOut, pair));
         }
       }
     }

@@ -27,7 +27,8 @@ final class VectorPairTile {
    *
    * @param out rows of {@link VectorTile#STRIDE} floats from {@code outAt}, overwritten
    * @param in packed {@code (features, ROWS)} from {@code inAt}
-   * @param block holds both, {@code (features, COLUMNS)} from bytes {@code first} and {@code second}
+   * @param block holds both, {@code (features, COLUMNS)} from bytes {@code first} and {@code
+   *     second}
    * @param minus whether {@code second} is subtracted
    * @param rows rows of the tile that exist
    */

@@ -108,6 +108,23 @@ class AllocationTest {
   }
 
   @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16", "Q8_0"})
+  void strassensProductsAllocateNothing(ElementType type) {
+    assumeRealVectors();
+    int k = 1344;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers(new Blocking(8, 16, 32, 64, 1))) {
+      Weights weights = RandomData.weights(arena, type, 128, k, random.floats(128 * k, type));
+      Linear.Product product =
+          new Linear.Product(
+              FloatMatrix.allocate(31, 128), random.matrix(31, k), weights, new float[128]);
+      assertAllocatesNothing(
+          type.toString(), pool, () -> Linear.forwardByStrassen(workers, product));
+    }
+  }
+
+  @ParameterizedTest
   @ValueSource(ints = {1, 2})
   void theOtherKernelsAllocateNothing(int threads) {
     assumeRealVectors();
