@@ -120,14 +120,24 @@ class PromptLookupDecodingTest {
   @ParameterizedTest
   @EnumSource(names = {"F16", "BF16", "Q8_0"})
   void narrowCachesGiveTheirOwnTokensWithAndWithoutDrafts(ElementType type) throws IOException {
+    assertCopiesAreDrafted(ElementType.BF16, type);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyTypeOfWeightsDrafts(ElementType type) throws IOException {
+    assertCopiesAreDrafted(type, ElementType.F32);
+  }
+
+  private void assertCopiesAreDrafted(ElementType type, ElementType cacheType) throws IOException {
     model.close();
     model =
         LanguageModel.of(
-            PhiModel.random(CONFIG, ElementType.BF16, 3, 1),
+            PhiModel.random(CONFIG, type, 3, 1),
             Optional.of(ByteTokenizer.make()),
-            LoadOptions.defaults().withThreads(2).withCacheType(type));
-    String text = "cdefgh, abcdefgh, abcdefgh, abcXefgh, abcdefgh, abcdefgh, YY abcdefgh, abc";
-    assertDrafted(assertSame(forced(text)));
+            LoadOptions.defaults().withThreads(2).withCacheType(cacheType));
+    String copy = "cdefgh, abcdefgh, abcdefgh, abcXefgh, abcdefgh, abcdefgh, YY abcdefgh, abc";
+    assertDrafted(assertSame(forced(copy + copy)));
     assertSame(GenerationConfig.greedy(150).withIgnoreEos(true));
   }
 

@@ -9,11 +9,22 @@ public final class Linear {
   /** From this many rows on, widening a panel once pays for itself. */
   static final int PACKED_FROM = 4;
 
+  /** From this many rows on, tiles over widened blocks are faster than one row after the other. */
+  static final int BLOCKS_TILED_FROM = 11;
+
   /** Up to this many rows, {@link VectorFewRows} is faster than larger tiles. */
   static final int FEW_ROWS = 32;
 
   /** What each further tile of a few rows adds to the first, which a single row costs too. */
   private static final double TILE_COST = 0.55;
+
+  /** What each further row adds where rows meet the same blocks one after the other. */
+  private static final double BLOCK_ROW_COST = 0.4;
+
+  /** What tiles over widened blocks cost, and each of their rows. */
+  private static final double WIDENED_COST = 3.5;
+
+  private static final double WIDENED_ROW_COST = 0.17;
 
   private Linear() {}
 
@@ -29,9 +40,16 @@ public final class Linear {
     if (rows == 1) {
       return 1;
     }
-    boolean bound = Simd.VECTOR && rows <= FEW_ROWS && !type.isBlocks(); // by memory
+    if (!Simd.VECTOR) {
+      return rows;
+    }
+    if (type.isBlocks()) {
+      return rows < BLOCKS_TILED_FROM
+          ? 1 + BLOCK_ROW_COST * (rows - 1)
+          : WIDENED_COST + WIDENED_ROW_COST * rows;
+    }
     int tiles = Math.ceilDiv(rows, VectorFewRows.TILE);
-    return bound ? 1.3 + TILE_COST * (tiles - 1) : rows;
+    return rows <= FEW_ROWS ? 1.3 + TILE_COST * (tiles - 1) : rows;
   }
 
   /**

@@ -92,21 +92,23 @@ final class LinearForwardJob extends Job {
     fewRows = workers.packFewRowsJob;
     boolean some =
         Simd.VECTOR && rows > 1 && rows <= Linear.FEW_ROWS && fewRows.pack(workers, products);
-    boolean few =
+    boolean fewForLines =
         rows < Linear.PACKED_FROM && (!Simd.VECTOR || some || rows == 1 && scaled.scale(products));
+    boolean fewForBlocks = rows < (Simd.VECTOR ? Linear.BLOCKS_TILED_FROM : Linear.PACKED_FROM);
     groups = UnitGroups.grown(groups, products.length);
     if (paths.length < products.length) {
       paths = new Path[products.length];
       slots = new int[products.length];
     }
     for (int i = 0; i < products.length; i++) {
-      boolean lines = some && !products[i].weight().type().isBlocks();
-      paths[i] = lines ? Path.FEW_ROWS : path(products[i], few, exact);
+      boolean blocks = products[i].weight().type().isBlocks();
+      boolean few = blocks ? fewForBlocks : fewForLines;
+      paths[i] = some && !blocks ? Path.FEW_ROWS : path(products[i], few, exact);
       boolean last = i == products.length - 1 && paths[i] == Path.TILES;
       groups[i].cut(products[i].weight().panels(), group(i), last ? workers.single() : 0);
     }
     pack(workers);
-    quantize(workers, few);
+    quantize(workers, fewForBlocks);
     workers.run(this, units());
     this.products = null;
   }

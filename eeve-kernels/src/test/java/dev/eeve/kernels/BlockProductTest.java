@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class BlockProductTest {
   private static final int[] SIZES = {1, 15, 17, 31, 33, 64, 65, 161};
   private static final int[] COLUMNS = {32, 64, 96, 352};
-  private static final int[] ROWS = {1, 2, 3, 4, 5, 12, 13, 29};
+  private static final int[] ROWS = {1, 2, 3, 4, 5, 10, 11, 13, 29};
 
   /** The documented order, written out: bias first, one fused multiply-add per feature. */
   private static float[] exact(FloatMatrix in, float[] weight, float[] bias) {
@@ -185,7 +185,7 @@ class BlockProductTest {
         WorkerPool pool = new WorkerPool(2);
         Workers workers = pool.workers()) {
       RandomData random = new RandomData(3);
-      for (int rows : new int[] {1, 3, 20}) {
+      for (int rows : new int[] {1, 3, 6, 20}) {
         FloatMatrix x = random.matrix(rows, 64);
         FloatMatrix y = random.matrix(rows, 96);
         List<Linear.Product> products = new ArrayList<>();
