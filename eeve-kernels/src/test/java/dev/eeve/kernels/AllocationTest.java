@@ -116,11 +116,12 @@ class AllocationTest {
         WorkerPool pool = new WorkerPool(2);
         Workers workers = pool.workers(new Blocking(8, 16, 32, 64, 1))) {
       Weights weights = RandomData.weights(arena, type, 128, k, random.floats(128 * k, type));
-      Linear.Product product =
-          new Linear.Product(
-              FloatMatrix.allocate(31, 128), random.matrix(31, k), weights, new float[128]);
+      Linear.Product[] products = {
+        new Linear.Product(
+            FloatMatrix.allocate(31, 128), random.matrix(31, k), weights, new float[128])
+      };
       assertAllocatesNothing(
-          type.toString(), pool, () -> Linear.forwardByStrassen(workers, product));
+          type.toString(), pool, () -> Linear.forwardByStrassen(workers, products));
     }
   }
 
