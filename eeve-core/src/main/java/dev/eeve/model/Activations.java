@@ -64,7 +64,8 @@ final class Activations {
             layer.vProj().product(v, x),
             layer.fc1().product(f, x)
           };
-      outward[i] = new Linear.Product[] {layer.dense().product(o, a), layer.fc2().product(m, f)};
+      // the short rows last: threads end together
+      outward[i] = new Linear.Product[] {layer.fc2().product(m, f), layer.dense().product(o, a)};
     }
     updates = new AdapterUpdates(adapters, this, inward.length);
     embedTokens =

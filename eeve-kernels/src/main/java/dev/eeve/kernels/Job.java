@@ -10,9 +10,13 @@ import java.util.concurrent.locks.LockSupport;
  * a unit never changes its result. A job is reused call after call, so that calls allocate nothing.
  */
 abstract class Job {
+  /** A thread claims this share of a thread's part of what is left: many at first, at last one. */
+  private static final int SHARE = 8;
+
   /** Units in the upper half, next unclaimed one in the lower: a late claim can't mix two calls. */
   private final AtomicLong claims = new AtomicLong();
 
+  private int share;
   private final AtomicInteger unfinished = new AtomicInteger();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private volatile Thread waiting;
@@ -21,7 +25,8 @@ abstract class Job {
   abstract void run(int unit, Scratch scratch);
 
   /** Opens the units to claims; the job's inputs are set before. */
-  final void open(int units) {
+  final void open(int units, int threads) {
+    share = SHARE * threads;
     unfinished.set(units);
     claims.set((long) units << 32);
   }
@@ -31,20 +36,29 @@ abstract class Job {
     return (int) now < (int) (now >>> 32);
   }
 
-  /** Claims and runs units until none is left. */
+  /**
+   * Claims and runs units until none is left. Neighbours go to one thread, whose reads from memory
+   * then run on: each claim waits for all that are under way.
+   */
   final void help(Scratch scratch) {
     while (hasUnclaimed()) {
-      long claim = claims.getAndIncrement();
-      int unit = (int) claim;
-      if (unit >= (int) (claim >>> 32)) {
+      long now = claims.get();
+      int run = Math.max(1, ((int) (now >>> 32) - (int) now) / share); // of another call: only slow
+      long claim = claims.getAndAdd(run);
+      int units = (int) (claim >>> 32);
+      int first = (int) claim;
+      if (first >= units) {
         return;
       }
-      try {
-        run(unit, scratch);
-      } catch (Throwable e) { // handed to the caller in await
-        failure.compareAndSet(null, e);
+      int end = Math.min(units, first + run);
+      for (int unit = first; unit < end; unit++) {
+        try {
+          run(unit, scratch);
+        } catch (Throwable e) { // handed to the caller in await
+          failure.compareAndSet(null, e);
+        }
       }
-      if (unfinished.decrementAndGet() == 0) {
+      if (unfinished.addAndGet(first - end) == 0) {
         LockSupport.unpark(waiting);
       }
     }

@@ -24,6 +24,10 @@ final class LinearInputJob extends Job {
   private PackRowsJob packed;
   private int depth;
   private int group;
+
+  /** Makes sure that reading ahead is not left out: nobody reads it. */
+  private int readAhead;
+
   private final UnitGroups groups = new UnitGroups();
 
   void run(Workers workers, FloatMatrix dIn, Linear.InputGradient[] parts) {
@@ -84,10 +88,10 @@ final class LinearInputJob extends Job {
         int count = Math.min(ROWS, dIn.columns() - column);
         int at = (b * padded + r) * ROWS;
         if (load) {
-          System.arraycopy(dIn.data(), dIn.index(r) + column, sums, at, count);
+          PanelSums.copy(dIn.data(), dIn.index(r) + column, sums, at, count);
           Arrays.fill(sums, at + count, at + ROWS, 0f);
         } else {
-          System.arraycopy(sums, at, dIn.data(), dIn.index(r) + column, count);
+          PanelSums.copy(sums, at, dIn.data(), dIn.index(r) + column, count);
         }
       }
     }
@@ -116,16 +120,21 @@ final class LinearInputJob extends Job {
    */
   private void turn(
       MemorySegment turned, long size, int first, int blocks, int n, int count, Scratch scratch) {
-    float[] lines = scratch.floats(Use.WIDENED, ROWS * ROWS);
+    float[] widened = scratch.floats(Use.WIDENED, ROWS * ROWS);
     float[] room = scratch.floats(Use.LINES, VectorTranspose.ROOM);
+    int lines = Math.min(blocks * ROWS, weight.columns() - first);
     for (int r = 0; r < count; r += ROWS) { // panel by panel, as memory has them
+      int panel = (n + r) / ROWS;
+      if (!weight.type().isBlocks() && (r == 0 || !weight.sharesLine(panel - 1))) {
+        readAhead += VectorStoredTile.readAhead(weight, panel, first, lines);
+      }
       for (int b = 0; b < blocks; b++) {
         int column = first + b * ROWS;
         int columns = Math.min(ROWS, weight.columns() - column);
-        VectorWidening.strip(lines, 0, weight, (n + r) / ROWS, column, columns, scratch);
+        VectorWidening.strip(widened, 0, weight, panel, column, columns, scratch);
         long to = b * size + (long) r * VectorTile.LINE;
         long stride = (long) depth * VectorTile.LINE;
-        VectorTranspose.panel(turned, to, stride, lines, columns, room);
+        VectorTranspose.panel(turned, to, stride, widened, columns, room);
       }
     }
   }

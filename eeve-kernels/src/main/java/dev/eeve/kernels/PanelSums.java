@@ -48,7 +48,7 @@ final class PanelSums {
     }
   }
 
-  private static void copy(float[] from, int at, float[] to, int toAt, int count) {
+  static void copy(float[] from, int at, float[] to, int toAt, int count) {
     if (Simd.VECTOR && count == Weights.PANEL_ROWS) {
       VectorTile.copyLine(from, at, to, toAt);
     } else {

@@ -81,7 +81,7 @@ public final class Workers implements AutoCloseable {
     if (units == 0) {
       return;
     }
-    job.open(units);
+    job.open(units, threads());
     if (units > 1 && pool.threads() > 1) {
       posted = job;
       pool.wake(units);
