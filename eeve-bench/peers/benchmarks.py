@@ -6,7 +6,7 @@
 
 Random weights of the shape are written to a temporary folder, quantized to one type after the other,
 measured in turns by llama-cpp.sh, and deleted. Without npm, llama.cpp's columns stay empty and a message
-says so. Needs eeve-bench's jar. `--under` is a command that each measurement runs under, such as nice.
+says so. Needs eeve-bench's jar. `--under` is a command that each step runs under, such as nice.
 """
 import argparse
 import json
@@ -40,7 +40,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--folder", help="where the temporary folder is made; the system's")
-    parser.add_argument("--under", default="", help="a command each measurement runs under")
+    parser.add_argument("--under", default="", help="a command each step runs under")
     parser.add_argument("--output", default=os.path.join(ROOT, "BENCHMARKS.md"))
     a = parser.parse_args()
     a.types = a.types.split(",")
@@ -199,10 +199,11 @@ def main():
     work = tempfile.mkdtemp(prefix="eeve-benchmarks-", dir=folder)
     try:
         source = os.path.join(work, a.shape)
-        run([java(), "-cp", JAR, "dev.eeve.bench.RandomModel", a.shape, source])
+        under = a.under.split()
+        run(under + [java(), "-cp", JAR, "dev.eeve.bench.RandomModel", a.shape, source])
         for type_ in a.types:
             model = os.path.join(work, f"{a.shape}-{type_}.gguf")
-            run([EEVE, "quantize", "--model", source, "--type", type_, "--output", model])
+            run(under + [EEVE, "quantize", "--model", source, "--type", type_, "--output", model])
             for prompt in a.prompts:
                 result = measure(a, model, prompt, prompt == a.prompts[0])
                 release = result.get("release") or release
