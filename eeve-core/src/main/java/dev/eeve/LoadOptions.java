@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param listener hears how far loading has come
  * @param warmUp whether the kernels run on a tiny random model meanwhile, on a thread of their own:
  *     the JIT then has compiled them for the first token. For programs that load once and answer at
- *     once; no result depends on it
+ *     once; models below 500 MB are read too soon for it; no result depends on it
  */
 public record LoadOptions(
     Optional<ElementType> dtype,

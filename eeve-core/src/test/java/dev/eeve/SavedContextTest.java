@@ -215,6 +215,14 @@ class SavedContextTest {
                 .withBlocking(new Blocking(256, 32, 1280, 4096)))) {
       assertTrue(refusal(model, file).contains("block of keys 64, this session has 32"));
     }
+    try (LanguageModel model =
+        LanguageModel.of(
+            PhiModel.random(CONFIG, ElementType.BF16, 1, 1),
+            Optional.empty(),
+            LoadOptions.defaults().withCacheType(f16).withBlocking(Blocking.strassen()))) {
+      String products = "prompt products plain, this session has strassen from 112 rows";
+      assertTrue(refusal(model, file).contains(products));
+    }
   }
 
   @ParameterizedTest

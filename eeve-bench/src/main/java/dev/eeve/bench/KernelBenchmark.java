@@ -1,5 +1,6 @@
 package dev.eeve.bench;
 
+import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.kernels.Workers;
@@ -46,6 +47,11 @@ public abstract class KernelBenchmark {
     return 1;
   }
 
+  /** Block sizes of the kernels. */
+  Blocking blocking() {
+    return Blocking.defaults();
+  }
+
   /** Makes the inputs; outputs hold NaN. Returns what one call must do. */
   abstract Work prepare(Shape shape);
 
@@ -73,7 +79,7 @@ public abstract class KernelBenchmark {
     random = new SplittableRandom(17);
     arena = Arena.ofShared();
     pool = new WorkerPool(threads());
-    workers = pool.workers();
+    workers = pool.workers(blocking());
     Work work = prepare(Shape.of(shape()));
     run();
     check();

@@ -20,6 +20,10 @@ public class LinearBenchmark extends LinearKernel {
   @Param({"F32", "F16", "BF16", "Q8_0", "Q4_0"})
   public ElementType type;
 
+  /** How products of many rows are computed: plain or strassen. */
+  @Param("plain")
+  public String way;
+
   /** Threads that share a call. */
   @Param({"1", "2"})
   public int threads;
@@ -40,6 +44,15 @@ public class LinearBenchmark extends LinearKernel {
   @Override
   int threads() {
     return threads;
+  }
+
+  @Override
+  boolean strassen() {
+    return switch (way) {
+      case "plain" -> false;
+      case "strassen" -> true;
+      default -> throw new IllegalArgumentException("way: " + way + ", needed plain or strassen");
+    };
   }
 
   /** The kernels that this machine runs. */

@@ -1,5 +1,6 @@
 package dev.eeve.bench;
 
+import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.FloatMatrix;
 import dev.eeve.kernels.Linear;
@@ -21,6 +22,16 @@ public abstract class LinearKernel extends KernelBenchmark {
   protected LinearKernel() {}
 
   abstract ElementType type();
+
+  /** Whether calls go by {@link Linear#forwardByStrassen}. */
+  boolean strassen() {
+    return false;
+  }
+
+  @Override
+  Blocking blocking() {
+    return strassen() ? Blocking.strassen() : Blocking.defaults();
+  }
 
   @Override
   Work prepare(Shape shape) {
@@ -56,7 +67,11 @@ public abstract class LinearKernel extends KernelBenchmark {
   void run() {
     Linear.Product[] call = calls[turn];
     turn = turn + 1 == calls.length ? 0 : turn + 1;
-    Linear.forward(workers, call);
+    if (strassen()) {
+      Linear.forwardByStrassen(workers, call);
+    } else {
+      Linear.forward(workers, call);
+    }
   }
 
   /**

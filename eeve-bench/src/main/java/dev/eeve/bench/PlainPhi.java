@@ -7,9 +7,11 @@ import dev.eeve.model.PhiConfig;
 import dev.eeve.model.PhiLayer;
 import dev.eeve.model.PhiModel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
-/** Phi's forward pass in double, one token at a time, as plainly as it can be written. */
+/** Phi's forward pass in double, as plainly as it can be written. */
 final class PlainPhi {
   private final PhiModel model;
   private final List<List<double[]>> keys = new ArrayList<>();
@@ -25,29 +27,46 @@ final class PlainPhi {
 
   /** The logits after one more token. */
   double[] next(int id) {
-    double[] h = row(model.embedTokens(), id);
+    return next(new int[] {id}, 1)[0];
+  }
+
+  /** The logits after each of the last {@code count} of some more tokens. */
+  double[][] next(int[] ids, int count) {
+    double[][] h = new double[ids.length][];
+    Arrays.setAll(h, t -> row(model.embedTokens(), ids[t]));
     for (int i = 0; i < model.layers().size(); i++) {
       PhiLayer layer = model.layers().get(i);
-      double[] x = norm(layer.inputLayernorm(), h);
-      double[] q = linear(layer.qProj(), x);
-      double[] k = linear(layer.kProj(), x);
-      int position = keys.get(i).size();
-      rotate(q, position);
-      rotate(k, position);
-      keys.get(i).add(k);
-      values.get(i).add(linear(layer.vProj(), x));
-      double[] o = linear(layer.dense(), attend(q, keys.get(i), values.get(i)));
-      double[] f = linear(layer.fc1(), x);
-      for (int j = 0; j < f.length; j++) {
-        double inner = Math.sqrt(2 / Math.PI) * (f[j] + 0.044715 * f[j] * f[j] * f[j]);
-        f[j] = 0.5 * f[j] * (1 + Math.tanh(inner));
+      double[][] x = norm(layer.inputLayernorm(), h);
+      double[][] q = linear(layer.qProj(), x);
+      double[][] k = linear(layer.kProj(), x);
+      double[][] v = linear(layer.vProj(), x);
+      double[][] a = new double[ids.length][];
+      for (int t = 0; t < ids.length; t++) {
+        int position = keys.get(i).size();
+        rotate(q[t], position);
+        rotate(k[t], position);
+        keys.get(i).add(k[t]);
+        values.get(i).add(v[t]);
+        a[t] = attend(q[t], keys.get(i), values.get(i));
       }
-      double[] m = linear(layer.fc2(), f);
-      for (int j = 0; j < h.length; j++) {
-        h[j] += o[j] + m[j];
+      double[][] o = linear(layer.dense(), a);
+      double[][] f = linear(layer.fc1(), x);
+      for (double[] row : f) {
+        Arrays.setAll(row, j -> gelu(row[j]));
+      }
+      double[][] m = linear(layer.fc2(), f);
+      for (int t = 0; t < ids.length; t++) {
+        for (int j = 0; j < h[t].length; j++) {
+          h[t][j] += o[t][j] + m[t][j];
+        }
       }
     }
-    return linear(model.lmHead(), norm(model.finalLayernorm(), h));
+    double[][] last = Arrays.copyOfRange(h, ids.length - count, ids.length);
+    return linear(model.lmHead(), norm(model.finalLayernorm(), last));
+  }
+
+  private static double gelu(double x) {
+    return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
   }
 
   private static double[] row(Weights weights, int row) {
@@ -60,16 +79,42 @@ final class PlainPhi {
     return result;
   }
 
-  private static double[] linear(LinearLayer layer, double[] x) {
-    float[] row = new float[x.length];
-    double[] out = new double[layer.weight().rows()];
-    for (int n = 0; n < out.length; n++) {
-      layer.weight().row(n, row, 0);
-      out[n] = layer.bias()[n];
-      for (int k = 0; k < x.length; k++) {
-        out[n] += row[k] * x[k];
-      }
+  private static double[][] linear(LinearLayer layer, double[][] x) {
+    double[][] out = new double[x.length][layer.weight().rows()];
+    IntStream.range(0, layer.weight().rows())
+        .parallel()
+        .forEach(
+            n -> {
+              double[] weight = row(layer.weight(), n);
+              for (int t = 0; t < x.length; t++) {
+                out[t][n] = layer.bias()[n] + dot(weight, x[t]);
+              }
+            });
+    return out;
+  }
+
+  /** Four sums: one alone waits for each addition. */
+  private static double dot(double[] a, double[] b) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int k = 0;
+    for (; k + 3 < a.length; k += 4) {
+      s0 += a[k] * b[k];
+      s1 += a[k + 1] * b[k + 1];
+      s2 += a[k + 2] * b[k + 2];
+      s3 += a[k + 3] * b[k + 3];
     }
+    for (; k < a.length; k++) {
+      s0 += a[k] * b[k];
+    }
+    return s0 + s1 + s2 + s3;
+  }
+
+  private double[][] norm(NormLayer layer, double[][] rows) {
+    double[][] out = new double[rows.length][];
+    Arrays.setAll(out, t -> norm(layer, rows[t]));
     return out;
   }
 

@@ -108,7 +108,9 @@ class RatiosTest {
               String[] shapes = Benchmarks.parameter(entry, "shape");
               for (String shape : shapes) {
                 for (String type : Benchmarks.parameter(entry, "type")) {
-                  names.add(name + " shape=" + shape + " threads=1 type=" + type);
+                  boolean ways = Benchmarks.parameter(entry, "way").length > 0;
+                  String plain = ways ? " way=plain" : "";
+                  names.add(name + " shape=" + shape + " threads=1 type=" + type + plain);
                 }
               }
               if (shapes.length == 0) {

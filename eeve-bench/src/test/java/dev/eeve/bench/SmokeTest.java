@@ -55,6 +55,10 @@ class SmokeTest {
     for (String parameter : new String[] {"type", "from", "threads", "library"}) {
       runs *= Math.max(1, Benchmarks.parameter(entry, parameter).length);
     }
+    if (Benchmarks.parameter(entry, "way").length > 0) {
+      options.param("way", "plain", "strassen");
+      runs *= 2;
+    }
     Collection<RunResult> results = new Runner(options.build()).run();
     assertEquals(runs, results.size(), "runs of " + name);
   }

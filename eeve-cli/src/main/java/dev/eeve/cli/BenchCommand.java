@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.LoadOptions;
 import dev.eeve.ModelInfo;
 import dev.eeve.evaluation.ModelBenchmark;
-import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.WorkerPool;
 import dev.eeve.model.PhiConfig;
@@ -16,6 +15,7 @@ import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code eeve bench}. */
@@ -50,12 +50,14 @@ final class BenchCommand extends BaseCommand {
   @Option(names = "--decode", defaultValue = "32", description = "Single steps measured; 32.")
   private int decode;
 
+  @Mixin private PromptProducts promptProducts;
+
   @Override
   public Integer call() throws IOException {
     if (prompt < 1 || decode < 1) {
       throw new UsageException("--prompt and --decode: needed at least 1 of each");
     }
-    LoadOptions options = options(dtype);
+    LoadOptions options = promptProducts.on(options(dtype));
     PhiConfig config = config();
     int context = config.maxPositionEmbeddings();
     if ((long) prompt + decode > context) {
@@ -68,7 +70,7 @@ final class BenchCommand extends BaseCommand {
         WorkerPool pool = new WorkerPool(options.threads())) {
       double loadMs = (System.nanoTime() - start) / 1e6;
       String name = subject.shape == null ? subject.model.toString() : subject.shape;
-      print(ModelBenchmark.run(name, model, loadMs, pool, Blocking.defaults(), prompt, decode));
+      print(ModelBenchmark.run(name, model, loadMs, pool, options.blocking(), prompt, decode));
     }
     return 0;
   }
@@ -105,12 +107,13 @@ final class BenchCommand extends BaseCommand {
       output.line(
           String.format(
               Locale.ROOT,
-              "%s %s, %d threads\n"
+              "%s %s, %d threads, %s prompt products\n"
                   + "prompt of %d: %.1f tokens/s, %.1f %% of the multiply-add peak (%.0f GFLOP/s)\n"
                   + "decode: %.2f tokens/s, %.1f %% of the read rate (%.1f GB/s)",
               result.shape(),
               dtypeName(result.dtype()),
               result.threads(),
+              promptProducts.name(),
               result.promptTokens(),
               result.promptTokensPerS(),
               100 * result.promptShareOfPeak(),
@@ -138,6 +141,7 @@ final class BenchCommand extends BaseCommand {
     root.put("decode_tokens_per_s", result.decodeTokensPerS());
     root.put("fma_peak_gflops", result.fmaPeakGflops());
     root.put("read_gb_per_s", result.readGbPerS());
+    root.put("prompt_products", promptProducts.name());
     output.json(root);
   }
 

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code eeve generate}. */
@@ -84,6 +85,8 @@ final class GenerateCommand extends BaseCommand {
       description = "How keys and values are kept: f32, f16, bf16 or q8_0.")
   private String cacheType;
 
+  @Mixin private PromptProducts promptProducts;
+
   @Option(
       names = "--save-cache",
       paramLabel = "F",
@@ -121,7 +124,7 @@ final class GenerateCommand extends BaseCommand {
     }
     config(GenerationConfig.greedy(0)); // a wrong value is told before the model is loaded
     String text = prompt.file == null ? prompt.text : TextFiles.read(prompt.file);
-    LoadOptions options = options(dtype, cacheType).withWarmUp(true);
+    LoadOptions options = promptProducts.on(options(dtype, cacheType)).withWarmUp(true);
     long start = System.nanoTime();
     try (OpenModel opened = open(model, options, adapters)) {
       LanguageModel language = opened.language();

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code eeve info}: what a model holds or a training needs, read from headers alone. */
@@ -47,12 +48,14 @@ final class InfoCommand extends BaseCommand {
       description = "How keys and values are kept: f32, f16, bf16 or q8_0.")
   private String cacheType;
 
+  @Mixin private PromptProducts promptProducts;
+
   @Override
   public Integer call() throws IOException {
     if (plan != null && model != null) {
       throw new UsageException("--plan: given with --model; choose one of them");
     }
-    LoadOptions options = options(dtype, cacheType);
+    LoadOptions options = promptProducts.on(options(dtype, cacheType));
     ObjectNode root;
     if (plan == null) {
       root = document(withModel(model, path -> ModelInfo.read(path, options)), options.threads());

@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.OptionalDouble;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code eeve score}. */
@@ -57,13 +58,15 @@ final class ScoreCommand extends BaseCommand {
       description = "A PEFT adapter's folder; several add up.")
   private List<Path> adapters = List.of();
 
+  @Mixin private PromptProducts promptProducts;
+
   @Override
   public Integer call() throws IOException {
     if (logits != null && input.file != null) {
       throw new UsageException("--logits: goes with --text or --tokens, not with --file");
     }
     int[] given = input.tokens == null ? null : ids("--tokens", input.tokens);
-    try (OpenModel opened = open(model, dtype, adapters)) {
+    try (OpenModel opened = open(model, promptProducts.on(options(dtype)), adapters)) {
       LanguageModel language = opened.language();
       print(input.file != null ? documents(language) : single(language, given));
     } catch (IllegalArgumentException e) {

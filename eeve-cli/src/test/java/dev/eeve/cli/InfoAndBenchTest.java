@@ -97,8 +97,10 @@ class InfoAndBenchTest {
             "prompt_tokens_per_s",
             "decode_tokens_per_s",
             "fma_peak_gflops",
-            "read_gb_per_s"),
+            "read_gb_per_s",
+            "prompt_products"),
         GenerateCommandTest.names(bench));
+    assertEquals("plain", bench.get("prompt_products").textValue());
     assertEquals("bf16", bench.get("dtype").textValue());
     assertEquals(1, bench.get("threads").intValue());
     assertTrue(bench.get("decode_tokens_per_s").doubleValue() > 0);
@@ -109,6 +111,9 @@ class InfoAndBenchTest {
     assertTrue(Run.refusal(2, "bench").contains("--shape"));
     assertTrue(Run.refusal(2, "bench", "--shape", "gpt-5").startsWith("--shape: gpt-5"));
     assertTrue(Run.refusal(2, "bench", "--shape", "phi-2", "--prompt", 0).contains("--prompt"));
+    assertTrue(
+        Run.refusal(2, "bench", "--shape", "phi-2", "--prompt-products", "fast")
+            .startsWith("--prompt-products: fast, needed plain or strassen"));
     assertTrue(
         Run.refusal(1, "bench", "--shape", "phi-2", "--prompt", 2048, "--decode", 1)
             .contains("the context holds 2048"));

@@ -8,6 +8,7 @@ import dev.eeve.checkpoint.SafetensorsWriter;
 import dev.eeve.checkpoint.TensorInfo;
 import dev.eeve.checkpoint.TensorSpec;
 import dev.eeve.internal.FileFailure;
+import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.Fingerprint;
 import dev.eeve.kernels.KeyValueRows;
 import dev.eeve.kernels.KeyValueRows.Plane;
@@ -81,7 +82,14 @@ final class ContextFile {
     identity.put("model", model.fingerprint(workers));
     identity.put("adapters", adapters.isEmpty() ? "none" : added.toString());
     identity.put("tokenizer", tokenizer);
-    identity.put("block_of_keys", Integer.toString(workers.blocking().keys()));
+    Blocking blocking = workers.blocking();
+    identity.put("block_of_keys", Integer.toString(blocking.keys()));
+    identity.put(
+        "prompt_products",
+        blocking.strassenRows() == 0
+            ? "plain"
+            : "strassen from %d rows in blocks of %d"
+                .formatted(blocking.strassenRows(), blocking.tokens()));
     return identity;
   }
 

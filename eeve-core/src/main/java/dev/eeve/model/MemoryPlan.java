@@ -4,6 +4,7 @@ import dev.eeve.internal.MachineMemory;
 import dev.eeve.kernels.Blocking;
 import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.KeyValueRows;
+import dev.eeve.kernels.Linear;
 import dev.eeve.kernels.Weights;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -138,18 +139,21 @@ public record MemoryPlan(List<Item> items) {
   }
 
   /**
-   * Inputs packed for tiles, and for each thread its widened weights, sums, attention tiles, blocks
-   * of keys and values as they are and as fp32, and a query's scores.
+   * Inputs packed for tiles, plain and for Strassen's products, and for each thread its widened
+   * weights, sums, attention tiles, blocks of keys and values as they are and as fp32, and a
+   * query's scores.
    */
   private static long scratchBytes(
       PhiConfig config, int rows, int capacity, Blocking blocking, int threads) {
     long padded = rows + MAX_TILE_ROWS;
     long packed = padded * ((long) config.hiddenSize() + config.intermediateSize());
     long product = MAX_PANELS * (padded + blocking.depth()) * Weights.PANEL_ROWS;
+    int columns = Math.max(config.hiddenSize(), config.intermediateSize());
     long width = config.headDim() + (long) MAX_TILE_ROWS * 2;
     long keys = blocking.keys() + (long) MAX_TILE_ROWS * 2;
     long attention = 5 * keys * width + 4L * MAX_TILE_ROWS * (width + 2 * keys) + capacity;
-    return (packed + threads * (product + attention)) * Float.BYTES;
+    long plain = packed + threads * (product + attention);
+    return (plain + Linear.strassenFloats(rows, columns, blocking, threads)) * Float.BYTES;
   }
 
   /**

@@ -18,6 +18,8 @@ final class PhiForward {
    *
    * @param ids R token ids from {@code idsOffset}
    * @param firstPosition position of the first
+   * @param prompt whether products may go by {@link Linear#forwardByStrassen}: of a prompt's block,
+   *     never of single steps or of drafts that are verified
    */
   static void forward(
       Workers workers,
@@ -26,24 +28,33 @@ final class PhiForward {
       KeyValueCache cache,
       int[] ids,
       int idsOffset,
-      int firstPosition) {
+      int firstPosition,
+      boolean prompt) {
     float epsilon = (float) model.config().layerNormEps();
     Embedding.forward(s.h, ids, idsOffset, s.embedTokens);
     for (int i = 0; i < model.layers().size(); i++) {
       NormLayer norm = model.layers().get(i).inputLayernorm();
       LayerNorm.forward(workers, s.x, s.mean, s.rstd, s.h, norm.weight(), norm.bias(), epsilon);
-      Linear.forward(workers, s.inward[i]);
+      linear(workers, s.inward[i], prompt);
       s.updates.inward(workers, i);
       model.rotary().forward(s.q, firstPosition);
       model.rotary().forward(s.k, firstPosition);
       cache.layer(i).put(workers, s.k, s.v, firstPosition);
       CausalAttention.forward(workers, s.a, s.q, cache.layer(i), firstPosition);
       Gelu.forward(workers, s.f, s.f);
-      Linear.forward(workers, s.outward[i]);
+      linear(workers, s.outward[i], prompt);
       s.updates.outward(workers, i);
       Residual.add(workers, s.h, s.o, s.m);
     }
     NormLayer norm = model.finalLayernorm();
     LayerNorm.forward(workers, s.x, s.mean, s.rstd, s.h, norm.weight(), norm.bias(), epsilon);
+  }
+
+  private static void linear(Workers workers, Linear.Product[] products, boolean prompt) {
+    if (prompt) {
+      Linear.forwardByStrassen(workers, products);
+    } else {
+      Linear.forward(workers, products);
+    }
   }
 }

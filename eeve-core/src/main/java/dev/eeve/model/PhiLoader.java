@@ -21,6 +21,9 @@ import java.util.Optional;
 
 /** Reads a model's tensors into the kernels' layout, a strip of rows at a time. */
 final class PhiLoader implements PhiAssembly.Source {
+  /** Bytes that take long enough to read for kernels to be compiled meanwhile. */
+  private static final long WARM_UP_FROM = 500_000_000;
+
   /** Bytes a thread reads at once: large enough for the disk, small enough for the cache. */
   private static final long STRIP_BYTES = 4L << 20;
 
@@ -57,7 +60,7 @@ final class PhiLoader implements PhiAssembly.Source {
     MemoryPlan.requireWeights(config, kept);
     type.ifPresent(kept::tellWhatStaysF16);
     PhiLoader loader = new PhiLoader(files, tensors, listener);
-    if (!warmUp) {
+    if (!warmUp || MemoryPlan.forWeights(config, kept).bytes() < WARM_UP_FROM) {
       return PhiAssembly.assemble(config, kept, loader, threads);
     }
     try (KernelWarmUp _ = KernelWarmUp.start(kept.main(config))) {

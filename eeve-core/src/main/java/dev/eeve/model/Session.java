@@ -139,7 +139,9 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Appends tokens: one as a single step, more in blocks as matrix products.
+   * Appends tokens: one as a single step, more in blocks as matrix products. Where the block sizes
+   * have {@link Blocking#strassenRows}, last bits depend on how tokens were given to this and to
+   * {@link #rewindToCommon}, since larger blocks mix their rows; without, on the tokens alone.
    *
    * @param ids token ids, each in 0 … V − 1
    * @param from index of the first
@@ -148,7 +150,7 @@ public final class Session implements AutoCloseable {
   public void append(int[] ids, int from, int to) {
     check(ids, from, to);
     if (to - from == 1) {
-      forward(single, ids, from);
+      forward(single, ids, from, false);
       lastHidden = true;
       return;
     }
@@ -178,7 +180,7 @@ public final class Session implements AutoCloseable {
     if (block.rows() != rows) {
       block = new Activations(model, adapters, rows, block.buffer());
     }
-    forward(block, ids, from);
+    forward(block, ids, from, true);
     System.arraycopy(
         block.x.data(),
         block.x.index(rows - 1),
@@ -188,8 +190,8 @@ public final class Session implements AutoCloseable {
     lastHidden = true;
   }
 
-  private void forward(Activations activations, int[] ids, int from) {
-    PhiForward.forward(workers, model, activations, cache, ids, from, position);
+  private void forward(Activations activations, int[] ids, int from, boolean prompt) {
+    PhiForward.forward(workers, model, activations, cache, ids, from, position, prompt);
     System.arraycopy(ids, from, tokens, position, activations.rows());
     position += activations.rows();
   }
@@ -313,7 +315,7 @@ public final class Session implements AutoCloseable {
           "tokens: " + rows + ", needed 1 to " + FewRows.MOST + " for logits at once");
     }
     FewRows.Block drafts = few.of(rows);
-    forward(drafts.activations(), ids, from);
+    forward(drafts.activations(), ids, from, false);
     lastHidden = false;
     Linear.forward(workers, drafts.head());
     return drafts.logits();
@@ -349,7 +351,9 @@ public final class Session implements AutoCloseable {
 
   /**
    * Reads what {@link #save} wrote into this context, which must hold nothing; of more than fits,
-   * the beginning. What follows has the bits it would have after these tokens themselves.
+   * the beginning. What follows has the bits it would have after these tokens themselves, given as
+   * they were then (see {@link #append}). Plain products and Strassen's do not mix: a file of the
+   * one is refused by a session of the other.
    *
    * @param file as saved by a session of the same model, adapters, key/value type and block sizes
    * @param tokenizer as it was saved with

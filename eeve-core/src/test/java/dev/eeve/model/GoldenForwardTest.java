@@ -29,6 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("kernels")
 class GoldenForwardTest {
   private static final Blocking SMALL = new Blocking(8, 16, 32, 64);
+  private static final Blocking STRASSEN = new Blocking(256, 64, 1280, 4096, 1);
 
   static Stream<Arguments> modelsThreadsAndBlocks() {
     return Golden.MODELS.stream()
@@ -37,7 +38,7 @@ class GoldenForwardTest {
                 Stream.of(1, 2, 3, 8)
                     .flatMap(
                         threads ->
-                            Stream.of(Blocking.defaults(), SMALL)
+                            Stream.of(Blocking.defaults(), SMALL, STRASSEN)
                                 .map(blocks -> Arguments.of(model, threads, blocks))));
   }
 
@@ -90,6 +91,9 @@ class GoldenForwardTest {
           }
         }
         try (Session session = new Session(model, pool, blocks, 32)) {
+          assertLogits(session, ids, expected, row * ids.length * vocabulary, 2e-4f * largest);
+        }
+        try (Session session = new Session(model, pool, blocks, 32)) {
           int[] next = Arrays.copyOfRange(ids, 1, ids.length);
           double[] scores = session.appendAndScore(ids, 0, ids.length - 1, next);
           JsonNode want = golden.get("token_logprobs").get(row);
@@ -102,6 +106,21 @@ class GoldenForwardTest {
           ids(golden.get("greedy_ids")),
           greedy(model, pool, blocks, ids(golden.get("prompt_ids"))));
     }
+  }
+
+  /** The logits of a text that is read in blocks. */
+  private static void assertLogits(
+      Session session, int[] ids, float[] expected, int from, float tolerance) {
+    int[] at = {from};
+    session.appendForLogits(
+        ids,
+        0,
+        ids.length,
+        rows -> {
+          for (int i = 0; i < rows.rows() * rows.columns(); i++) {
+            assertEquals(expected[at[0]++], rows.data()[rows.index(0) + i], tolerance);
+          }
+        });
   }
 
   private static int[] greedy(PhiModel model, WorkerPool pool, Blocking blocks, int[] prompt) {

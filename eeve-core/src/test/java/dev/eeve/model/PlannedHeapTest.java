@@ -24,8 +24,16 @@ class PlannedHeapTest {
 
   @Test
   void aWholePromptStaysWithinThePlannedHeap() {
+    assertWithinThePlan(new Blocking(128, 64, 640, 4096));
+  }
+
+  @Test
+  void soDoesOneWhoseProductsGoByStrassen() {
+    assertWithinThePlan(new Blocking(128, 64, 640, 4096, 16));
+  }
+
+  private static void assertWithinThePlan(Blocking blocking) {
     PhiConfig config = PhiConfigs.small();
-    Blocking blocking = new Blocking(128, 64, 640, 4096);
     int[] ids = new int[256];
     try (PhiModel model = PhiModel.random(config, ElementType.BF16, 1, 1);
         WorkerPool pool = new WorkerPool(1)) {

@@ -16,6 +16,7 @@ public final class Workers implements AutoCloseable {
   final PackRowsJob packRowsJob = new PackRowsJob();
   final PackFewRowsJob packFewRowsJob = new PackFewRowsJob();
   final QuantizeRowsJob quantizeRowsJob = new QuantizeRowsJob();
+  final StrassenJob strassenJob = new StrassenJob();
   final LinearInputJob linearInputJob = new LinearInputJob();
   final PackColumnsJob packColumnsJob = new PackColumnsJob();
   final LinearWeightJob linearWeightJob = new LinearWeightJob();

@@ -16,6 +16,7 @@ class BlockingTest {
     Refusal.of(
         "blocking: vocabularyRows -32, needed a positive multiple of 32",
         () -> new Blocking(1, 16, 4, -32));
+    Refusal.of("blocking: strassenRows -1, needed 0 or more", () -> new Blocking(1, 16, 4, 32, -1));
   }
 
   @Test

@@ -49,6 +49,26 @@ class KernelBitsTest {
   }
 
   @Test
+  void productsByStrassen() {
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(2);
+        Workers workers = pool.workers(new Blocking(8, 16, 32, 64, 1))) {
+      for (ElementType type : ElementType.values()) {
+        RandomData random = new RandomData(11);
+        Weights weights = RandomData.weights(arena, type, 100, 192, random.floats(19200, type));
+        float[] bias = random.floats(100, ElementType.F32);
+        for (int rows : new int[] {2, 13, 29}) {
+          FloatMatrix out = FloatMatrix.allocate(rows, 100);
+          Linear.forwardByStrassen(
+              workers, new Linear.Product(out, random.matrix(rows, 192), weights, bias));
+          add(out.data());
+        }
+      }
+    }
+    assertHash(0x6E920B6011D82923L);
+  }
+
+  @Test
   void productsOfF32Weights() {
     products(ElementType.F32);
     assertHash(0x803D4904A5796D2DL);
