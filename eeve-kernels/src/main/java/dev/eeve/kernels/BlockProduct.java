@@ -29,10 +29,12 @@ final class BlockProduct {
     return ((weight.startsInsideGroup() ? 1 : 0) + weight.panels() + 1) / 2;
   }
 
-  /** Groups that one loop goes through; single rows of Q8_0 have other sums for each. */
+  /** Groups of Q4_0 that one loop goes through, or blocks of which it takes in turn. */
   private static int unitGroups(Weights weight) {
-    int blocks = weight.columns() / BLOCK;
-    return Simd.VECTOR && weight.type() == ElementType.Q4_0 ? Math.max(1, UNIT / blocks) : 1;
+    if (!Simd.VECTOR || weight.type() != ElementType.Q4_0) {
+      return 1;
+    }
+    return Math.max(Simd.bits() == 512 ? 1 : 2, UNIT / (weight.columns() / BLOCK));
   }
 
   /**
@@ -55,6 +57,8 @@ final class BlockProduct {
     int panel = Math.max(0, first) / ROWS;
     if (weight.type() == ElementType.Q8_0) {
       addBytes(sums, in, weight, panel, scratch);
+    } else if (Simd.VECTOR && Simd.bits() < 512) {
+      addNibbleBlocks(sums, in.rows(), weight, panel, groups, quantized, slot, scratch);
     } else if (Simd.VECTOR) {
       addNibbles(sums, in, weight, panel, groups, quantized, slot, scratch);
     } else {
@@ -80,6 +84,38 @@ final class BlockProduct {
           long codes = weight.codes(panel, b * BLOCK) + j;
           VectorBytes.addBlocks(
               sums, r * GROUP + j, in.data(), x, scales, weight.memory, codes, blocks);
+        }
+      }
+    }
+  }
+
+  /** Block by block, the groups side by side, so that memory is read in more than one stream. */
+  private static void addNibbleBlocks(
+      float[] sums,
+      int rows,
+      Weights weight,
+      int panel,
+      int groups,
+      QuantizeRowsJob quantized,
+      int slot,
+      Scratch scratch) {
+    int all = weight.columns() / BLOCK;
+    short[] room = scratch.shorts(Scratch.Use.SUMS, GROUP);
+    for (int b = 0; b < all; b++) {
+      for (int g = 0; g < groups; g++) {
+        long at = weight.scales(panel + 2 * g, b * BLOCK);
+        for (int r = 0; r < rows; r++) {
+          int place = quantized.scale(slot, r, b, all);
+          VectorNibbles.addBlock(
+              sums,
+              (r * groups + g) * GROUP,
+              quantized.codes,
+              (place + 1) * QuantizeRowsJob.STEPS - BLOCK,
+              weight.memory,
+              at,
+              quantized.starting[place],
+              quantized.scales[place],
+              room);
         }
       }
     }

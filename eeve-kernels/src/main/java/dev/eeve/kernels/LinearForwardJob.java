@@ -16,7 +16,11 @@ final class LinearForwardJob extends Job {
   /** From this many rows on. */
   private static final int STRETCHED_FROM = 256;
 
+  /** Units that each thread has at least, where a unit's panels are a matter of choice. */
+  private static final int UNITS_PER_THREAD = 4;
+
   private Linear.Product[] products;
+  private int threads;
 
   /** The features of this run. */
   private int from;
@@ -51,6 +55,8 @@ final class LinearForwardJob extends Job {
   private enum Path {
     /** Feature by feature from where the weights are; with vectors, one row alone. */
     LINES,
+    /** One row with shorter vectors: lines of a few panels in turn. */
+    STREAMS,
     /** Tiles of a few rows that widen lines in registers. */
     FEW_ROWS,
     /** Few rows of Q8_0, a group of weight rows at a time. */
@@ -81,6 +87,7 @@ final class LinearForwardJob extends Job {
 
   private void runFeatures(Workers workers, Linear.Product[] products, boolean exact) {
     this.products = products;
+    threads = workers.threads();
     int panels = 0;
     for (Linear.Product product : products) {
       panels += product.weight().panels();
@@ -162,7 +169,7 @@ final class LinearForwardJob extends Job {
       return Path.TILES;
     }
     return switch (type) {
-      case F32, F16, BF16 -> Path.LINES;
+      case F32, F16, BF16 -> Simd.bits() == 512 ? Path.LINES : Path.STREAMS;
       case Q8_0 -> Path.GROUPS;
       case Q4_0 -> Path.TILES;
     };
@@ -182,7 +189,7 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case GROUPS, NIBBLE_GROUPS -> BlockProduct.units(weight);
       case NIBBLES -> NibbleTiles.units(weight);
-      case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> groups[i].units();
+      case LINES, STREAMS, FEW_ROWS, TILES, SCALAR_BLOCKS -> groups[i].units();
     };
   }
 
@@ -191,8 +198,15 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case TILES -> tileGroup;
       case LINES, FEW_ROWS -> Simd.VECTOR ? VectorProduct.PANELS : 1;
+      case STREAMS -> streamPanels(i);
       case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
     };
+  }
+
+  /** As many panels as {@link VectorLineStreams} takes, where that leaves units for all threads. */
+  private int streamPanels(int i) {
+    int most = products[i].weight().panels() / (UNITS_PER_THREAD * threads);
+    return Math.clamp(most / 2 * 2, VectorProduct.PANELS, VectorLineStreams.PANELS);
   }
 
   private int units() {
@@ -214,6 +228,7 @@ final class LinearForwardJob extends Job {
       case GROUPS, NIBBLE_GROUPS ->
           BlockProduct.run(products[i], rest, quantized, slots[i], scratch);
       case NIBBLES -> NibbleTiles.run(products[i], rest, quantized, slots[i], scratch);
+      case STREAMS -> streams(i, rest, scratch);
       case LINES, FEW_ROWS, TILES, SCALAR_BLOCKS -> panels(i, rest, scratch);
     }
   }
@@ -261,14 +276,30 @@ final class LinearForwardJob extends Job {
   }
 
   private void addSingleRow(float[] sums, int size, int i, int panel, int panels, Scratch scratch) {
-    FloatMatrix in = products[i].in();
     Weights weight = products[i].weight();
-    boolean scales = weight.type() == ElementType.F16;
-    float[] x = scales ? scaled.values() : in.data();
-    int from = scales ? scaled.start(i) : in.index(0);
     float[] line = scratch.floats(Scratch.Use.WEIGHTS, Weights.PANEL_ROWS);
     int other = panel + panels - 1; // a single panel is met twice, the second time for nothing
-    VectorProduct.addFeatures(sums, 0, size, x, from, weight, panel, other, 0, in.columns(), line);
+    int columns = weight.columns();
+    VectorProduct.addFeatures(
+        sums, 0, size, single(i), singleAt(i), weight, panel, other, 0, columns, line);
+  }
+
+  private void streams(int i, int unit, Scratch scratch) {
+    int panel = groups[i].first(unit);
+    int panels = groups[i].count(unit);
+    VectorLineStreams.run(products[i], single(i), singleAt(i), panel, panels, scratch);
+  }
+
+  /** What holds a product's single row, scaled where its weights want it. */
+  private float[] single(int i) {
+    return products[i].weight().type() == ElementType.F16
+        ? scaled.values()
+        : products[i].in().data();
+  }
+
+  private int singleAt(int i) {
+    boolean scales = products[i].weight().type() == ElementType.F16;
+    return scales ? scaled.start(i) : products[i].in().index(0);
   }
 
   private static void addScalarRows(

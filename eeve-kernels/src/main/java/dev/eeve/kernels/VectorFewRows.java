@@ -58,6 +58,7 @@ final class VectorFewRows {
     int features = to - from;
     if (LANES < 16) {
       addNarrow(y, first, x, xAt, w, weight.type(), line, features);
+      addNarrow(y, second, x, xAt, w, weight.type(), line + gap, features);
       return;
     }
     switch (weight.type()) {

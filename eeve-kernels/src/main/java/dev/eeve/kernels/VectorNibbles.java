@@ -152,6 +152,114 @@ final class VectorNibbles {
   }
 
   /**
+   * Adds a block of one input row to the 64 outputs of a group: the way of vectors of less than 512
+   * bits, of which a loop over a single block's lines keeps all sums in registers.
+   *
+   * @param y running sums, added to
+   * @param steps the row's codes of this block as {@link QuantizeRowsJob} makes them steps
+   * @param at the block's scales; its lines of codes follow
+   * @param starting the input row's
+   * @param scale the input row's
+   * @param room for 64 shorts
+   */
+  static void addBlock(
+      float[] y,
+      int yAt,
+      int[] steps,
+      int stepsAt,
+      MemorySegment memory,
+      long at,
+      short starting,
+      float scale,
+      short[] room) {
+    for (int c = 0; c < Weights.GROUP_ROWS; c += 4 * WIDE) {
+      sumBlock(room, c, steps, stepsAt, memory, at + Weights.LINE_BYTES + 2L * c);
+    }
+    for (int c = 0; c < Weights.GROUP_ROWS; c += LANES) {
+      FloatVector scales =
+          VectorScales.widen(ShortVector.fromMemorySegment(HALF, memory, at + 2L * c, ORDER));
+      ((FloatVector)
+              ShortVector.fromArray(HALF, room, c)
+                  .add(starting)
+                  .convertShape(VectorOperators.S2F, FLOATS, 0))
+          .fma(scales.mul(scale), FloatVector.fromArray(FLOATS, y, yAt + c))
+          .intoArray(y, yAt + c);
+    }
+  }
+
+  /**
+   * Sums of one block's lines, modulo 2^16. Shifts are those of ints, which C2 gives as one
+   * instruction each; of shorts it moves the count to a register every time.
+   */
+  private static void sumBlock(
+      short[] sums, int to, int[] steps, int stepsAt, MemorySegment memory, long at) {
+    ShortVector s0 = ShortVector.zero(SHORTS);
+    ShortVector s1 = ShortVector.zero(SHORTS);
+    ShortVector s2 = ShortVector.zero(SHORTS);
+    ShortVector s3 = ShortVector.zero(SHORTS);
+    for (int i = 0; i < BLOCK / 4; i++) {
+      long line = at + i * (long) Weights.LINE_BYTES;
+      int k = stepsAt + i * 4;
+      ShortVector x0 = IntVector.broadcast(INTS, steps[k]).reinterpretAsShorts();
+      ShortVector x1 = IntVector.broadcast(INTS, steps[k + 1]).reinterpretAsShorts();
+      ShortVector x2 = IntVector.broadcast(INTS, steps[k + 2]).reinterpretAsShorts();
+      ShortVector x3 = IntVector.broadcast(INTS, steps[k + 3]).reinterpretAsShorts();
+      IntVector v = IntVector.fromMemorySegment(INTS, memory, line, ORDER);
+      s0 =
+          s0.add(v.reinterpretAsShorts().mul(x0))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 4).and(0x0FFF0FFF).reinterpretAsShorts().mul(x1))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 8).and(0x00FF00FF).reinterpretAsShorts().mul(x2))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 12)
+                      .and(0x000F000F)
+                      .reinterpretAsShorts()
+                      .mul(x3));
+      v = IntVector.fromMemorySegment(INTS, memory, line + 2 * WIDE, ORDER);
+      s1 =
+          s1.add(v.reinterpretAsShorts().mul(x0))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 4).and(0x0FFF0FFF).reinterpretAsShorts().mul(x1))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 8).and(0x00FF00FF).reinterpretAsShorts().mul(x2))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 12)
+                      .and(0x000F000F)
+                      .reinterpretAsShorts()
+                      .mul(x3));
+      v = IntVector.fromMemorySegment(INTS, memory, line + 4 * WIDE, ORDER);
+      s2 =
+          s2.add(v.reinterpretAsShorts().mul(x0))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 4).and(0x0FFF0FFF).reinterpretAsShorts().mul(x1))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 8).and(0x00FF00FF).reinterpretAsShorts().mul(x2))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 12)
+                      .and(0x000F000F)
+                      .reinterpretAsShorts()
+                      .mul(x3));
+      v = IntVector.fromMemorySegment(INTS, memory, line + 6 * WIDE, ORDER);
+      s3 =
+          s3.add(v.reinterpretAsShorts().mul(x0))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 4).and(0x0FFF0FFF).reinterpretAsShorts().mul(x1))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 8).and(0x00FF00FF).reinterpretAsShorts().mul(x2))
+              .add(
+                  v.lanewise(VectorOperators.LSHR, 12)
+                      .and(0x000F000F)
+                      .reinterpretAsShorts()
+                      .mul(x3));
+    }
+    s0.intoArray(sums, to);
+    s1.intoArray(sums, to + WIDE);
+    s2.intoArray(sums, to + 2 * WIDE);
+    s3.intoArray(sums, to + 3 * WIDE);
+  }
+
+  /**
    * The codes of a panel's block as shorts.
    *
    * @param lines a block of a group, its codes

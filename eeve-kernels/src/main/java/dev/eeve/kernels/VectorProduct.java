@@ -7,7 +7,10 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** The vector twin of {@link ScalarProduct} for one input row. A lane is a weight row. */
+/**
+ * The vector twin of {@link ScalarProduct} for one input row and vectors of 512 bits; shorter ones
+ * take {@link VectorLineStreams}. A lane is a weight row.
+ */
 final class VectorProduct {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final VectorSpecies<Integer> INTS = Lanes.INTS;
@@ -30,7 +33,7 @@ final class VectorProduct {
   private VectorProduct() {}
 
   /** Panels that one input row meets at once: those of a 16-bit line. */
-  static final int PANELS = LANES == 16 ? 2 : 1;
+  static final int PANELS = 2;
 
   /**
    * Adds features {@code from … to} of one input row to the outputs of {@link #PANELS} panels.
@@ -60,33 +63,11 @@ final class VectorProduct {
     int xAt = xOffset + from;
     switch (weight.type()) {
       case F32 -> {
-        if (LANES == 16) {
-          addF32(y, first, x, xAt, w, at, pairs);
-          addF32(y, second, x, xAt, w, at + gap, pairs);
-        } else {
-          for (int c = 0; c < ROWS; c += 4 * LANES) {
-            addF32Narrow(y, first + c, x, xAt, w, at + c * 4L, pairs);
-          }
-        }
+        addF32(y, first, x, xAt, w, at, pairs);
+        addF32(y, second, x, xAt, w, at + gap, pairs);
       }
-      case BF16 -> {
-        if (LANES == 16) {
-          addBf16(y, first, second, x, xAt, w, at, gap, pairs);
-        } else {
-          for (int c = 0; c < HALF; c += 2 * LANES) {
-            addBf16Narrow(y, first + c, x, xAt, w, at + c * 4L, pairs);
-          }
-        }
-      }
-      case F16 -> {
-        if (LANES == 16) {
-          addF16(y, first, second, x, xAt, w, at, gap, pairs);
-        } else {
-          for (int c = 0; c < HALF; c += 2 * LANES) {
-            addF16Narrow(y, first + c, x, xAt, w, at + c * 4L, pairs);
-          }
-        }
-      }
+      case BF16 -> addBf16(y, first, second, x, xAt, w, at, gap, pairs);
+      case F16 -> addF16(y, first, second, x, xAt, w, at, gap, pairs);
       case Q8_0, Q4_0 -> throw new IllegalStateException("blocks are BlockProduct's work");
     }
     if ((to - from) % 2 != 0) {
@@ -111,9 +92,7 @@ final class VectorProduct {
       value /= F16_SCALE;
     }
     ScalarProduct.addFeature(y, first, value, weight, panel, k, line);
-    if (PANELS == 2) {
-      ScalarProduct.addFeature(y, second, value, weight, other, k, line);
-    }
+    ScalarProduct.addFeature(y, second, value, weight, other, k, line);
   }
 
   /**
@@ -148,32 +127,6 @@ final class VectorProduct {
     }
     y0.intoArray(y, at);
     y1.intoArray(y, at + 1 * LANES);
-  }
-
-  private static void addF32Narrow(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + 1 * LANES);
-    FloatVector y2 = FloatVector.fromArray(FLOATS, y, at + 2 * LANES);
-    FloatVector y3 = FloatVector.fromArray(FLOATS, y, at + 3 * LANES);
-    for (int i = 0; i < pairs; i++) {
-      long line = panel + i * 2L * STEP;
-      int k = xAt + i * 2;
-      FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line, ORDER).fma(value, y0);
-      y1 = FloatVector.fromMemorySegment(FLOATS, w, line + 1 * BYTES, ORDER).fma(value, y1);
-      y2 = FloatVector.fromMemorySegment(FLOATS, w, line + 2 * BYTES, ORDER).fma(value, y2);
-      y3 = FloatVector.fromMemorySegment(FLOATS, w, line + 3 * BYTES, ORDER).fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      y0 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP, ORDER).fma(value, y0);
-      y1 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 1 * BYTES, ORDER).fma(value, y1);
-      y2 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 2 * BYTES, ORDER).fma(value, y2);
-      y3 = FloatVector.fromMemorySegment(FLOATS, w, line + STEP + 3 * BYTES, ORDER).fma(value, y3);
-    }
-    y0.intoArray(y, at);
-    y1.intoArray(y, at + 1 * LANES);
-    y2.intoArray(y, at + 2 * LANES);
-    y3.intoArray(y, at + 3 * LANES);
   }
 
   private static void addBf16(
@@ -212,36 +165,6 @@ final class VectorProduct {
     y1.intoArray(y, first + HALF);
     y2.intoArray(y, second);
     y3.intoArray(y, second + HALF);
-  }
-
-  private static void addBf16Narrow(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + LANES);
-    FloatVector y2 = FloatVector.fromArray(FLOATS, y, at + HALF);
-    FloatVector y3 = FloatVector.fromArray(FLOATS, y, at + HALF + LANES);
-    for (int i = 0; i < pairs; i++) {
-      long line = panel + i * 2L * STEP;
-      int k = xAt + i * 2;
-      FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
-      IntVector a = IntVector.fromMemorySegment(INTS, w, line, ORDER);
-      IntVector b = IntVector.fromMemorySegment(INTS, w, line + BYTES, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y2 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y2);
-      y1 = b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y1);
-      y3 = b.and(0xFFFF0000).reinterpretAsFloats().fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      a = IntVector.fromMemorySegment(INTS, w, line + STEP, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + STEP + BYTES, ORDER);
-      y0 = a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y0);
-      y2 = a.and(0xFFFF0000).reinterpretAsFloats().fma(value, y2);
-      y1 = b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, y1);
-      y3 = b.and(0xFFFF0000).reinterpretAsFloats().fma(value, y3);
-    }
-    y0.intoArray(y, at);
-    y1.intoArray(y, at + LANES);
-    y2.intoArray(y, at + HALF);
-    y3.intoArray(y, at + HALF + LANES);
   }
 
   private static void addF16(
@@ -300,55 +223,5 @@ final class VectorProduct {
     y1.intoArray(y, first + HALF);
     y2.intoArray(y, second);
     y3.intoArray(y, second + HALF);
-  }
-
-  private static void addF16Narrow(
-      float[] y, int at, float[] x, int xAt, MemorySegment w, long panel, int pairs) {
-    FloatVector y0 = FloatVector.fromArray(FLOATS, y, at);
-    FloatVector y1 = FloatVector.fromArray(FLOATS, y, at + LANES);
-    FloatVector y2 = FloatVector.fromArray(FLOATS, y, at + HALF);
-    FloatVector y3 = FloatVector.fromArray(FLOATS, y, at + HALF + LANES);
-    for (int i = 0; i < pairs; i++) {
-      long line = panel + i * 2L * STEP;
-      int k = xAt + i * 2;
-      FloatVector value = FloatVector.broadcast(FLOATS, x[k]);
-      IntVector a = IntVector.fromMemorySegment(INTS, w, line, ORDER);
-      IntVector b = IntVector.fromMemorySegment(INTS, w, line + BYTES, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .fma(value, y0);
-      y2 = a.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y2);
-      y1 =
-          b.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .fma(value, y1);
-      y3 = b.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y3);
-      value = FloatVector.broadcast(FLOATS, x[k + 1]);
-      a = IntVector.fromMemorySegment(INTS, w, line + STEP, ORDER);
-      b = IntVector.fromMemorySegment(INTS, w, line + STEP + BYTES, ORDER);
-      y0 =
-          a.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .fma(value, y0);
-      y2 = a.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y2);
-      y1 =
-          b.lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 3)
-              .and(F16_BITS)
-              .reinterpretAsFloats()
-              .fma(value, y1);
-      y3 = b.lanewise(VectorOperators.ASHR, 3).and(F16_BITS).reinterpretAsFloats().fma(value, y3);
-    }
-    y0.intoArray(y, at);
-    y1.intoArray(y, at + LANES);
-    y2.intoArray(y, at + HALF);
-    y3.intoArray(y, at + HALF + LANES);
   }
 }
