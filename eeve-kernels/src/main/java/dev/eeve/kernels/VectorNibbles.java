@@ -35,6 +35,12 @@ final class VectorNibbles {
   /** Makes nibbles that are 8 too large signed ones. */
   private static final short SIGNS = (short) 0x8888;
 
+  /** The lowest nibble of both shorts of an int. */
+  private static final int LOWEST = 0x000F000F;
+
+  /** What nibbles are too large by. */
+  private static final short ZERO = 8;
+
   /** Rows that one call of {@link #sumBlocks} has sums for. */
   static final int ROWS = 2 * WIDE;
 
@@ -269,20 +275,24 @@ final class VectorNibbles {
   static void widenCodes(short[] lines, int at, short[] target, int to) {
     for (int c = 0; c < Weights.PANEL_ROWS; c += WIDE) {
       for (int i = 0; i < BLOCK / 4; i++) {
-        ShortVector v =
-            ShortVector.fromArray(SHORTS, lines, at + i * LINE + c)
-                .lanewise(VectorOperators.XOR, SIGNS);
+        IntVector v = ShortVector.fromArray(SHORTS, lines, at + i * LINE + c).reinterpretAsInts();
         int column = to + i * 4 * Weights.PANEL_ROWS + c;
-        v.lanewise(VectorOperators.LSHL, 12)
-            .lanewise(VectorOperators.ASHR, 12)
-            .intoArray(target, column);
-        v.lanewise(VectorOperators.LSHL, 8)
-            .lanewise(VectorOperators.ASHR, 12)
+        v.and(LOWEST).reinterpretAsShorts().sub(ZERO).intoArray(target, column);
+        v.lanewise(VectorOperators.LSHR, 4)
+            .and(LOWEST)
+            .reinterpretAsShorts()
+            .sub(ZERO)
             .intoArray(target, column + Weights.PANEL_ROWS);
-        v.lanewise(VectorOperators.LSHL, 4)
-            .lanewise(VectorOperators.ASHR, 12)
+        v.lanewise(VectorOperators.LSHR, 8)
+            .and(LOWEST)
+            .reinterpretAsShorts()
+            .sub(ZERO)
             .intoArray(target, column + 2 * Weights.PANEL_ROWS);
-        v.lanewise(VectorOperators.ASHR, 12).intoArray(target, column + 3 * Weights.PANEL_ROWS);
+        v.lanewise(VectorOperators.LSHR, 12)
+            .and(LOWEST)
+            .reinterpretAsShorts()
+            .sub(ZERO)
+            .intoArray(target, column + 3 * Weights.PANEL_ROWS);
       }
     }
   }
