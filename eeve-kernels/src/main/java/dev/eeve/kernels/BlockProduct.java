@@ -29,9 +29,9 @@ final class BlockProduct {
     return ((weight.startsInsideGroup() ? 1 : 0) + weight.panels() + 1) / 2;
   }
 
-  /** Groups of Q4_0 that one loop goes through, or blocks of which it takes in turn. */
+  /** Groups that one loop goes through, or blocks of which it takes in turn. */
   private static int unitGroups(Weights weight) {
-    if (!Simd.VECTOR || weight.type() != ElementType.Q4_0) {
+    if (!Simd.VECTOR || Simd.bits() == 512 && weight.type() == ElementType.Q8_0) {
       return 1;
     }
     return Math.max(Simd.bits() == 512 ? 1 : 2, UNIT / (weight.columns() / BLOCK));
@@ -55,9 +55,12 @@ final class BlockProduct {
     float[] sums = scratch.floats(Scratch.Use.PRODUCT, in.rows() * width);
     PanelSums.start(sums, 0, width, in.rows(), product, first);
     int panel = Math.max(0, first) / ROWS;
-    if (weight.type() == ElementType.Q8_0) {
+    boolean streams = Simd.VECTOR && Simd.bits() < 512;
+    if (weight.type() == ElementType.Q8_0 && streams) {
+      addByteBlocks(sums, in, weight, panel, groups, scratch);
+    } else if (weight.type() == ElementType.Q8_0) {
       addBytes(sums, in, weight, panel, scratch);
-    } else if (Simd.VECTOR && Simd.bits() < 512) {
+    } else if (streams) {
       addNibbleBlocks(sums, in.rows(), weight, panel, groups, quantized, slot, scratch);
     } else if (Simd.VECTOR) {
       addNibbles(sums, in, weight, panel, groups, quantized, slot, scratch);
@@ -86,6 +89,32 @@ final class BlockProduct {
               sums, r * GROUP + j, in.data(), x, scales, weight.memory, codes, blocks);
         }
       }
+    }
+  }
+
+  /** As {@link #addNibbleBlocks}. */
+  private static void addByteBlocks(
+      float[] sums, FloatMatrix in, Weights weight, int panel, int groups, Scratch scratch) {
+    int all = in.rows() * groups;
+    float[] scales = scratch.floats(Scratch.Use.SCALES, GROUP);
+    float[] spread = scratch.floats(Scratch.Use.SUMS, all * GROUP);
+    for (int i = 0; i < all; i++) {
+      VectorByteLines.spread(sums, i * GROUP, spread, i * GROUP, false);
+    }
+    for (int b = 0; b < weight.columns() / BLOCK; b++) {
+      for (int g = 0; g < groups; g++) {
+        int first = panel + 2 * g;
+        VectorByteLines.widenScales(scales, weight.memory, weight.scales(first, b * BLOCK));
+        long codes = weight.codes(first, b * BLOCK);
+        for (int r = 0; r < in.rows(); r++) {
+          int y = (r * groups + g) * GROUP;
+          int x = in.index(r) + b * BLOCK;
+          VectorByteLines.addBlock(spread, y, in.data(), x, scales, weight.memory, codes);
+        }
+      }
+    }
+    for (int i = 0; i < all; i++) {
+      VectorByteLines.spread(spread, i * GROUP, sums, i * GROUP, true);
     }
   }
 
