@@ -9,6 +9,7 @@ measured in turns by llama-cpp.sh, and deleted. Without npm, llama.cpp's columns
 says so. Needs eeve-bench's jar. `--under` is a command that each step runs under, such as nice.
 """
 import argparse
+import glob
 import json
 import os
 import platform
@@ -129,14 +130,28 @@ def table(rows, key, limit, title):
 
 
 def processor():
+    """Name, family and model of the first processor, and its widest vectors."""
+    found = {}
     try:
         with open("/proc/cpuinfo") as info:
             for line in info:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
+                key, _, value = line.partition(":")
+                found.setdefault(key.strip(), value.strip())
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    if "model name" not in found:
+        return platform.processor() or platform.machine()
+    flags = found.get("flags", "").split()
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    return f"{found['model name']} (family {found.get('cpu family')}, model {found.get('model')}, {vectors})"
+
+
+def others(a):
+    """Links to what other machines gave, where that is kept."""
+    folder = os.path.dirname(os.path.abspath(a.output))
+    paths = glob.glob(os.path.join(ROOT, "docs", "benchmarks-*.md")) + [os.path.join(ROOT, "BENCHMARKS.md")]
+    links = [os.path.relpath(p, folder) for p in sorted(paths) if os.path.abspath(p) != os.path.abspath(a.output)]
+    return ["- Other machines: " + ", ".join(f"[{link}]({link})" for link in links) + "."] if links else []
 
 
 def jdk():
@@ -163,7 +178,7 @@ def write(a, rows, release, tokens):
         "- Limits, measured in the same runs: {:.0f} GFLOP/s of fused multiply-adds, {:.1f} GB/s read."
         .format(max(r["gflops"] for r in rows), max(r["gbytes"] for r in rows)),
         "- Operations and bytes a token count as `eeve bench` counts them: weights in the file's own size,"
-        " keys and values in F32.", "",
+        " keys and values in F32.", *others(a), "",
         "## Prompt", ""]
     lines += table(rows, "prompt_tokens_per_s", "multiply-add peak", "prompt")
     lines += ["", "## Decoding", ""]
