@@ -11,7 +11,7 @@ public class LayerBenchmark extends LayerKernel {
   public String shape;
 
   /** How the weights are stored. */
-  @Param({"F32", "F16", "BF16"})
+  @Param({"F32", "F16", "BF16", "Q8_0", "Q4_0"})
   public ElementType type;
 
   /** Threads that share a call. */

@@ -1,5 +1,7 @@
 package dev.eeve.model;
 
+import java.util.List;
+
 /**
  * One decoder layer, its fields named as the checkpoint names its tensors.
  *
@@ -18,4 +20,9 @@ public record PhiLayer(
     LinearLayer vProj,
     LinearLayer dense,
     LinearLayer fc1,
-    LinearLayer fc2) {}
+    LinearLayer fc2) {
+  /** The layer's matrices, in the order that the fingerprint of a model takes them. */
+  List<LinearLayer> linears() {
+    return List.of(qProj, kProj, vProj, dense, fc1, fc2);
+  }
+}

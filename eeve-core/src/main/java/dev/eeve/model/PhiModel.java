@@ -247,14 +247,7 @@ public final class PhiModel implements AutoCloseable {
               .add(workers, embedTokens);
       for (PhiLayer layer : layers) {
         print.add(layer.inputLayernorm().weight()).add(layer.inputLayernorm().bias());
-        for (LinearLayer part :
-            List.of(
-                layer.qProj(),
-                layer.kProj(),
-                layer.vProj(),
-                layer.dense(),
-                layer.fc1(),
-                layer.fc2())) {
+        for (LinearLayer part : layer.linears()) {
           print.add(workers, part.weight()).add(part.bias());
         }
       }

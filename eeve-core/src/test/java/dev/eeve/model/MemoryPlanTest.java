@@ -109,14 +109,7 @@ class MemoryPlanTest {
       long held = model.embedTokens().byteSize() + model.lmHead().weight().byteSize();
       long stored = 0;
       for (PhiLayer layer : model.layers()) {
-        for (LinearLayer part :
-            List.of(
-                layer.qProj(),
-                layer.kProj(),
-                layer.vProj(),
-                layer.dense(),
-                layer.fc1(),
-                layer.fc2())) {
+        for (LinearLayer part : layer.linears()) {
           held += part.weight().byteSize();
         }
       }
