@@ -33,11 +33,12 @@ public abstract class LayerKernel extends KernelBenchmark {
   @Override
   Work prepare(Shape shape) {
     Width width = shape.width();
-    long parameters =
-        (4L * width.hidden() + 2L * width.intermediate()) * width.hidden()
-            + 7L * width.hidden()
-            + width.intermediate();
-    long layerBytes = type().byteSize(parameters);
+    long vectors = 7L * width.hidden() + width.intermediate();
+    long parameters = (4L * width.hidden() + 2L * width.intermediate()) * width.hidden() + vectors;
+    long layerBytes =
+        bytes(4L * width.hidden() + width.intermediate(), width.hidden())
+            + bytes(width.hidden(), width.intermediate())
+            + Float.BYTES * vectors;
     int layers = layers(shape, layerBytes);
     position = shape.position();
     model = PhiModel.random(config(width, layers), type(), 3, threads());
@@ -57,6 +58,10 @@ public abstract class LayerKernel extends KernelBenchmark {
         ? Work.memory(layers * (layerBytes + cached), threads())
         : Work.arithmetic(
             layers * (2.0 * shape.tokens() * parameters + 4 * pairs * width.hidden()), threads());
+  }
+
+  private long bytes(long rows, int columns) {
+    return rows * type().forColumns(columns).byteSize(columns);
   }
 
   private static PhiConfig config(Width width, int layers) {
@@ -88,9 +93,9 @@ public abstract class LayerKernel extends KernelBenchmark {
 
   /**
    * The last logits, to 2e-4 of the largest, as golden answers are held to; a tenth where Q4_0
-   * weights round what they meet to 8 bits, once a product, which the plain model doesn't. The plain model sees a
-   * few tokens only, so both ways of the kernels are tried on these, and the benchmark's own tokens
-   * must give the same bits one by one.
+   * weights round what they meet to 8 bits, once a product, which the plain model doesn't. The
+   * plain model sees a few tokens only, so both ways of the kernels are tried on these, and the
+   * benchmark's own tokens must give the same bits one by one.
    */
   @Override
   void check() {
