@@ -182,8 +182,14 @@ final class VectorNibbles {
       sumBlock(room, c, steps, stepsAt, memory, at + Weights.LINE_BYTES + 2L * c);
     }
     for (int c = 0; c < Weights.GROUP_ROWS; c += LANES) {
-      FloatVector scales =
-          VectorScales.widen(ShortVector.fromMemorySegment(HALF, memory, at + 2L * c, ORDER));
+      FloatVector scales = // written out: passed to a method, vectors may be allocated
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF, memory, at + 2L * c, ORDER)
+                      .convertShape(VectorOperators.S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 13)
+              .and(VectorProduct.F16_BITS)
+              .reinterpretAsFloats()
+              .mul(VectorProduct.F16_SCALE);
       ((FloatVector)
               ShortVector.fromArray(HALF, room, c)
                   .add(starting)

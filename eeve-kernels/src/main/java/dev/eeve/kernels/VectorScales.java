@@ -2,7 +2,6 @@ package dev.eeve.kernels;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
@@ -40,20 +39,16 @@ final class VectorScales {
       int blocks) {
     for (int b = 0; b < blocks; b++) {
       for (int c = 0; c < rows; c += LANES) {
-        widen(
+        ((IntVector)
                 ShortVector.fromMemorySegment(
-                    SHORTS, memory, at + b * step + c * 2L, ByteOrder.LITTLE_ENDIAN))
+                        SHORTS, memory, at + b * step + c * 2L, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.S2I, INTS, 0))
+            .lanewise(VectorOperators.LSHL, 13)
+            .and(VectorProduct.F16_BITS)
+            .reinterpretAsFloats()
+            .mul(VectorProduct.F16_SCALE)
             .intoArray(scales, to + b * width + c);
       }
     }
-  }
-
-  /** As many scales as there are lanes: small enough that C2 inlines it wherever it is hot. */
-  static FloatVector widen(ShortVector scales) {
-    return ((IntVector) scales.convertShape(VectorOperators.S2I, INTS, 0))
-        .lanewise(VectorOperators.LSHL, 13)
-        .and(VectorProduct.F16_BITS)
-        .reinterpretAsFloats()
-        .mul(VectorProduct.F16_SCALE);
   }
 }
