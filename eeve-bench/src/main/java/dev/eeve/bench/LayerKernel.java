@@ -36,8 +36,8 @@ public abstract class LayerKernel extends KernelBenchmark {
     long vectors = 7L * width.hidden() + width.intermediate();
     long parameters = (4L * width.hidden() + 2L * width.intermediate()) * width.hidden() + vectors;
     long layerBytes =
-        bytes(4L * width.hidden() + width.intermediate(), width.hidden())
-            + bytes(width.hidden(), width.intermediate())
+        new Shape.Matrix(4 * width.hidden() + width.intermediate(), width.hidden()).bytes(type())
+            + new Shape.Matrix(width.hidden(), width.intermediate()).bytes(type())
             + Float.BYTES * vectors;
     int layers = layers(shape, layerBytes);
     position = shape.position();
@@ -58,10 +58,6 @@ public abstract class LayerKernel extends KernelBenchmark {
         ? Work.memory(layers * (layerBytes + cached), threads())
         : Work.arithmetic(
             layers * (2.0 * shape.tokens() * parameters + 4 * pairs * width.hidden()), threads());
-  }
-
-  private long bytes(long rows, int columns) {
-    return rows * type().forColumns(columns).byteSize(columns);
   }
 
   private static PhiConfig config(Width width, int layers) {

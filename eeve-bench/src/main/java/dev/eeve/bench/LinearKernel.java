@@ -40,8 +40,7 @@ public abstract class LinearKernel extends KernelBenchmark {
     long elements = matrices.stream().mapToLong(Shape.Matrix::elements).sum();
     long bytes = 0;
     for (Shape.Matrix matrix : matrices) {
-      ElementType kept = type().forColumns(matrix.columns());
-      bytes += matrix.rows() * kept.byteSize(matrix.columns());
+      bytes += matrix.bytes(type());
     }
     calls = new Linear.Product[shape.copies(bytes)][matrices.size()];
     turn = 0;

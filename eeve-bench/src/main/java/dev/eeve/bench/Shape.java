@@ -1,5 +1,6 @@
 package dev.eeve.bench;
 
+import dev.eeve.kernels.ElementType;
 import dev.eeve.kernels.MachineLimits;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -28,6 +29,11 @@ record Shape(String name, Width width, String part, int position, int tokens) {
   record Matrix(int rows, int columns) {
     long elements() {
       return (long) rows * columns;
+    }
+
+    /** As weights of {@code type} are kept. */
+    long bytes(ElementType type) {
+      return rows * type.forColumns(columns).byteSize(columns);
     }
   }
 

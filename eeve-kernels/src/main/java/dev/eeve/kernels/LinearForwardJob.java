@@ -16,11 +16,7 @@ final class LinearForwardJob extends Job {
   /** From this many rows on. */
   private static final int STRETCHED_FROM = 256;
 
-  /** Units that each thread has at least, where a unit's panels are a matter of choice. */
-  private static final int UNITS_PER_THREAD = 4;
-
   private Linear.Product[] products;
-  private int threads;
 
   /** The features of this run. */
   private int from;
@@ -32,7 +28,7 @@ final class LinearForwardJob extends Job {
   /** The panels of each product's units, where units are panels. */
   private UnitGroups[] groups = {};
 
-  /** Panels that share a packed tile of rows. */
+  /** Panels that share a packed tile of rows, or a single row's turn. */
   private int tileGroup;
 
   /** Whether tiles read element types as they are stored, without a widened block between. */
@@ -87,7 +83,6 @@ final class LinearForwardJob extends Job {
 
   private void runFeatures(Workers workers, Linear.Product[] products, boolean exact) {
     this.products = products;
-    threads = workers.threads();
     int panels = 0;
     for (Linear.Product product : products) {
       panels += product.weight().panels();
@@ -198,15 +193,9 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case TILES -> tileGroup;
       case LINES, FEW_ROWS -> Simd.VECTOR ? VectorProduct.PANELS : 1;
-      case STREAMS -> streamPanels(i);
+      case STREAMS -> Math.max(VectorProduct.PANELS, tileGroup);
       case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
     };
-  }
-
-  /** As many panels as {@link VectorLineStreams} takes, where that leaves units for all threads. */
-  private int streamPanels(int i) {
-    int most = products[i].weight().panels() / (UNITS_PER_THREAD * threads);
-    return Math.clamp(most / 2 * 2, VectorProduct.PANELS, VectorLineStreams.PANELS);
   }
 
   private int units() {

@@ -24,9 +24,6 @@ final class VectorLineStreams {
   private static final int STEP = Weights.LINE_BYTES;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
-  /** Panels that a row meets at once: two groups of the 16-bit types, four of F32. */
-  static final int PANELS = 4;
-
   /** Sums before the first panel's and after the last one's, of rows that share their lines. */
   private static final int MARGIN = ROWS;
 
@@ -39,7 +36,7 @@ final class VectorLineStreams {
   private VectorLineStreams() {}
 
   /**
-   * Computes the outputs of some panels.
+   * Computes the outputs of some panels; four are best, two groups of the 16-bit types.
    *
    * @param x the product's row; for F16 weights times {@link VectorProduct#F16_SCALE}
    */
