@@ -293,13 +293,11 @@ public final class CausalAttention {
 
   /** Replaces scores by {@code e^(s − max)} and returns their sum. */
   static float exponentials(float[] scores, int at, int count, float max, float[] sums) {
-    int summed = 0;
-    if (Simd.VECTOR && count >= LayerNorm.PARTIAL_SUMS) { // as in Exponential.expMinus
-      summed = VectorElementwise.expMinusSums(scores, at, count, max, sums);
-    } else {
+    Exponential.expMinus(scores, at, count, max);
+    int summed = Simd.VECTOR ? VectorLayerNorm.sums(sums, scores, at, count) : 0;
+    if (summed == 0) {
       Arrays.fill(sums, 0, LayerNorm.PARTIAL_SUMS, 0f);
     }
-    Exponential.expMinus(scores, at + summed, count - summed, max);
     LayerNorm.addScalar(sums, scores, at, summed, count);
     return LayerNorm.total(sums);
   }

@@ -47,7 +47,7 @@ final class Exponential {
   static void expMinus(float[] x, int at, int count, float max) {
     // Attention's ends are shorter than a vector: a loop never entered would be compiled as cold.
     boolean vectors = Simd.VECTOR && count * Float.SIZE >= Simd.bits();
-    int done = vectors ? VectorElementwise.expMinus(x, at, count, max) : 0;
+    int done = vectors ? VectorExponential.expMinus(x, at, count, max) : 0;
     for (int i = at + done; i < at + count; i++) {
       x[i] = exp(x[i] - max);
     }

@@ -42,35 +42,6 @@ final class VectorElementwise {
     return bound;
   }
 
-  /** {@code p = e^(s − max)}, in place. */
-  static int expMinus(float[] scores, int at, int count, float max) {
-    int bound = FLOATS.loopBound(count);
-    for (int i = 0; i < bound; i += FLOATS.length()) {
-      VectorExponential.exp(FloatVector.fromArray(FLOATS, scores, at + i).sub(max))
-          .intoArray(scores, at + i);
-    }
-    return bound;
-  }
-
-  /**
-   * {@code p = e^(s − max)}, in place, of whole groups of 16.
-   *
-   * @param sums overwritten with the 16 partial sums of p
-   */
-  static int expMinusSums(float[] scores, int at, int count, float max, float[] sums) {
-    int end = count / LayerNorm.PARTIAL_SUMS * LayerNorm.PARTIAL_SUMS;
-    for (int lane = 0; lane < LayerNorm.PARTIAL_SUMS; lane += FLOATS.length()) {
-      FloatVector sum = FloatVector.zero(FLOATS);
-      for (int i = at + lane; i < at + end; i += LayerNorm.PARTIAL_SUMS) {
-        FloatVector p = VectorExponential.exp(FloatVector.fromArray(FLOATS, scores, i).sub(max));
-        p.intoArray(scores, i);
-        sum = sum.add(p);
-      }
-      sum.intoArray(sums, lane);
-    }
-    return end;
-  }
-
   /**
    * The largest of all elements; NaN where one is.
    *

@@ -69,7 +69,7 @@ class ExponentialTest {
           };
     }
     float[] result = x.clone();
-    assertEquals(count, VectorElementwise.expMinus(result, 0, count, 0f));
+    assertEquals(count, VectorExponential.expMinus(result, 0, count, 0f));
     for (int i = 0; i < count; i++) {
       int expected = Float.floatToIntBits(Exponential.exp(x[i]));
       assertEquals(expected, Float.floatToIntBits(result[i]), "e^" + x[i]);
