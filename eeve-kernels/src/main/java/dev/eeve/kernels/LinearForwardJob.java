@@ -28,8 +28,10 @@ final class LinearForwardJob extends Job {
   /** The panels of each product's units, where units are panels. */
   private UnitGroups[] groups = {};
 
-  /** Panels that share a packed tile of rows, or a single row's turn. */
+  /** Panels that share a packed tile of rows, and those of a single row's turn. */
   private int tileGroup;
+
+  private int streamGroup;
 
   /** Whether tiles read element types as they are stored, without a widened block between. */
   private boolean direct;
@@ -87,7 +89,8 @@ final class LinearForwardJob extends Job {
     for (Linear.Product product : products) {
       panels += product.weight().panels();
     }
-    tileGroup = workers.group(panels);
+    tileGroup = workers.tileGroup(panels);
+    streamGroup = Math.max(VectorProduct.PANELS, workers.streamGroup(panels));
     int block = BlockLayout.COLUMNS;
     depth = Math.max(block, workers.blocking().depth() / block * block);
     int rows = products[0].in().rows();
@@ -193,7 +196,7 @@ final class LinearForwardJob extends Job {
     return switch (paths[i]) {
       case TILES -> tileGroup;
       case LINES, FEW_ROWS -> Simd.VECTOR ? VectorProduct.PANELS : 1;
-      case STREAMS -> Math.max(VectorProduct.PANELS, tileGroup);
+      case STREAMS -> streamGroup;
       case SCALAR_BLOCKS, GROUPS, NIBBLE_GROUPS, NIBBLES -> 1;
     };
   }

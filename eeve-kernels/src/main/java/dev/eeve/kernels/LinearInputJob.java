@@ -35,7 +35,7 @@ final class LinearInputJob extends Job {
     depth = Math.max(ROWS, workers.blocking().depth() / ROWS * ROWS);
     packed = Simd.VECTOR ? workers.packRowsJob : null;
     int blocks = (dIn.columns() + ROWS - 1) / ROWS;
-    group = workers.group(blocks);
+    group = workers.tileGroup(blocks);
     groups.cut(blocks, group, workers.single());
     first = true;
     for (Linear.InputGradient part : parts) {

@@ -63,7 +63,7 @@ final class LinearWeightJob extends Job {
     for (int i = firstPart; i < endPart; i++) {
       panels += parts[i].dWeight().panels();
     }
-    group = packed != null ? workers.group(panels) : 1;
+    group = packed != null ? workers.tileGroup(panels) : 1;
     groups = UnitGroups.grown(groups, parts.length);
     for (int i = firstPart; i < endPart; i++) {
       int single = i == endPart - 1 ? workers.single() : 0;
@@ -112,9 +112,13 @@ final class LinearWeightJob extends Job {
       int in = packed.index(row, k - from, rows);
       int tile = Math.min(VectorTile.ROWS, to - k);
       for (int p = 0; p < panels; p++) {
-        if (overwrites && VectorTile.writes(tile)) {
+        if (overwrites && VectorGradientTile.takes(tile)) {
           long out = part.dWeight().line(panel + p, k);
-          VectorTile.write(part.dWeight().memory, out, packed.buffer, in, blocks, p * size, rows);
+          for (int c = 0; c < ROWS; c += VectorTile.COLUMNS) {
+            long block = p * size + 4L * c * rows;
+            VectorGradientTile.write(
+                part.dWeight().memory, out + 4 * c, packed.buffer, in, blocks, block, rows);
+          }
           continue;
         }
         int loaded = overwrites ? 0 : tile;
