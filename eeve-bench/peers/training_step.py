@@ -2,11 +2,12 @@
 """One training step beside PyTorch: two layers of phi-2's width, vocabulary 58944, 1 x 512 tokens, AdamW.
 
     mvn -B package -DskipTests
-    python3 eeve-bench/peers/training_step.py [--stages 3,5,7,6] [--rounds 1] [--steps 4] [--threads 2]
+    python3 eeve-bench/peers/training_step.py [--stages 3,5,7,6] [--rounds 1] [--steps 4] [--threads 2] [--dtypes fp32,bf16]
 
 Each figure is the best step of a process of its own, PyTorch and ours in turn; memory is the process's
 peak resident size. Stage 6 trains everything. PyTorch freezes rows as the EEVE model card does: a hook
-that zeroes their gradient. Without torch the script says so and skips.
+that zeroes their gradient. Where the processor has no bf16 arithmetic, a step of it takes PyTorch many
+minutes: leave it out with --dtypes fp32. Without torch the script says so and skips.
 """
 import argparse
 import json
@@ -123,6 +124,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=512)
+    parser.add_argument("--dtypes", default="fp32,bf16", help="PyTorch's, in turn with ours")
     parser.add_argument("--torch", metavar="STAGE,DTYPE", help="one PyTorch process; the script starts these itself")
     args = parser.parse_args()
     try:
@@ -145,10 +147,11 @@ def main():
              "--steps", str(args.steps)]
     print("torch %s, %d threads, %d layers, %d tokens" % (torch.__version__, args.threads, args.layers, args.tokens))
     for stage in (int(s) for s in args.stages.split(",")):
-        runs = {"eeve": [], "fp32": [], "bf16": []}
+        dtypes = args.dtypes.split(",")
+        runs = {name: [] for name in ["eeve", *dtypes]}
         for _ in range(args.rounds):
             runs["eeve"].append(measured(ours(jar, java, stage, args)))
-            for dtype in ("fp32", "bf16"):
+            for dtype in dtypes:
                 runs[dtype].append(
                     measured([sys.executable, __file__, "--torch", "%d,%s" % (stage, dtype), *shape]))
         best = {name: min(r["seconds_per_step"] for r in all) for name, all in runs.items()}
@@ -156,8 +159,8 @@ def main():
         own = runs["eeve"][0]
         print("stage %d: eeve %.3f s/step, %.0f tokens/s, floor %.3f s (%.0f %%), peak %.2f GB (planned %.2f)"
               % (stage, best["eeve"], args.tokens / best["eeve"], own["floor_seconds"],
-                 100 * own["floor_seconds"] / best["eeve"], peak["eeve"] / 1e9, own["planned_bytes"] / 1e9))
-        for dtype in ("fp32", "bf16"):
+                 100 * own["floor_seconds"] / best["eeve"], peak["eeve"] / 1e9, own["planned_bytes"] / 1e9), flush=True)
+        for dtype in dtypes:
             print("  torch %s %.3f s/step, peak %.2f GB; eeve is %.2f times as fast with %.0f %% of its memory"
                   % (dtype, best[dtype], peak[dtype] / 1e9, best[dtype] / best["eeve"],
                      100 * peak["eeve"] / peak[dtype]), flush=True)
