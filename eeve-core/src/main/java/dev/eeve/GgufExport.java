@@ -119,6 +119,10 @@ public final class GgufExport {
     if (Files.exists(output) && Files.exists(model) && Files.isSameFile(model, output)) {
       throw new IllegalArgumentException("output: " + output + " is the model; choose another");
     }
+    if (Files.isDirectory(model) && isPart(model, output)) {
+      throw new IllegalArgumentException(
+          "output: " + output + " is a file of the model; choose another");
+    }
     ModelFiles parts = ModelFiles.read(model);
     try (Checkpoint files = Checkpoint.open(model)) {
       GgufExport export =
@@ -139,6 +143,14 @@ public final class GgufExport {
       keys.put("general.quantization_version", GgufValue.of(QUANTIZATION_VERSION));
     }
     return keys;
+  }
+
+  /** Whether a file stands in a model's folder and may be what the model is read from. */
+  private static boolean isPart(Path model, Path output) throws IOException {
+    Path folder = output.toAbsolutePath().getParent();
+    return Files.exists(output)
+        && Files.isSameFile(folder, model)
+        && !output.getFileName().toString().endsWith(".gguf");
   }
 
   private void write(Path output, Map<String, GgufValue> keys, LoadListener listener)

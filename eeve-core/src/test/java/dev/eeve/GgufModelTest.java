@@ -253,6 +253,8 @@ class GgufModelTest {
     refused("general.architecture", null, "\"nothing\" found");
     refused("split.count", GgufValue.of(2), "2 files, needed 1");
     refused("phi2.rope.scaling.type", GgufValue.of("yarn"), "\"yarn\" found, needed none");
+    refused("phi2.rope.scaling.factor", GgufValue.of(2f), "2.0 found, needed none or 1");
+    refused("phi2.rope.scale_linear", GgufValue.of(4f), "4.0 found, needed none or 1");
     refused("phi2.block_count", null, "phi2.block_count: missing");
     refused("phi2.block_count", GgufValue.of(3), "tensor \"blk.2.attn_norm.weight\": missing");
     refused("phi2.block_count", GgufValue.of("2"), "STRING found, needed an integer");

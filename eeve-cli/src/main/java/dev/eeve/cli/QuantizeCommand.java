@@ -105,6 +105,7 @@ final class QuantizeCommand extends BaseCommand {
     LoadOptions options = options("auto");
     int[] given =
         subject == null || subject.tokens == null ? null : ids("--report-tokens", subject.tokens);
+    Optional<int[]> subjects = report ? tokens(model, given) : Optional.empty();
     ObjectNode root = JsonNodeFactory.instance.objectNode();
     SequencedMap<String, Double> ratios;
     try (Progress progress = new Progress(console)) {
@@ -123,7 +124,7 @@ final class QuantizeCommand extends BaseCommand {
     root.put("bytes", Files.size(file));
     if (report) {
       try {
-        put(root, ratios, QuantizationReport.compare(model, file, tokens(model, given), options));
+        put(root, ratios, QuantizationReport.compare(model, file, subjects, options));
       } catch (IllegalArgumentException e) {
         throw Messages.under(given != null ? "--report-tokens" : "--report-file", "tokens", e);
       }

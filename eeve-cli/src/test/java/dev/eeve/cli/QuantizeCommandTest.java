@@ -150,6 +150,10 @@ class QuantizeCommandTest {
     String[] same = {"quantize", "--model", file.toString(), "--output", file.toString()};
     assertEquals(0, Run.of("quantize", "--model", model, "--output", file, "--type", "f16").code());
     assertTrue(refused(1, same, "--type", "f16").startsWith("--output: " + file + " is the model"));
+    Path part = model.resolve("config.json");
+    assertTrue(
+        Run.refusal(1, "quantize", "--model", model, "--output", part, "--type", "f16")
+            .startsWith("--output: " + part + " is a file of the model"));
     String expand =
         Run.refusal(2, "expand", "--model", "x.gguf", "--corpus", "c", "--output", folder);
     assertTrue(expand.startsWith("--model: x.gguf: expanding writes a model folder"), expand);

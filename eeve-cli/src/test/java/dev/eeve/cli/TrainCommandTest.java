@@ -172,6 +172,12 @@ class TrainCommandTest {
     assertEquals(1, run("train", config.toString()));
     assertEquals(1, err.toString().lines().count(), err.toString());
     assertTrue(err.toString().contains("c.yaml"), err.toString());
+    Files.writeString(config, "learning_rate: 1e-3\nlearning_rate: 1e-5\n");
+    assertEquals(1, run("train", config.toString()));
+    assertTrue(err.toString().contains("c.yaml: line 2: Duplicate"), err.toString());
+    Files.writeString(config, "learning_rate: 1e-3\n---\nlearning_rate: 1e-5\n");
+    assertEquals(1, run("train", config.toString()));
+    assertEquals(1, err.toString().lines().count(), err.toString());
     assertEquals(2, run("train", config.toString(), "--resume", "--overwrite"));
     assertEquals(1, run("train", folder.resolve("none.yaml").toString()));
     assertTrue(err.toString().contains("none.yaml"), err.toString());

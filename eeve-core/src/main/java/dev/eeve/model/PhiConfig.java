@@ -62,6 +62,9 @@ public record PhiConfig(
   private static final int MAX_LAYERS = 1 << 10;
   private static final int MAX_TOKENS = 1 << 26;
 
+  /** Angles of the rotation, which one array holds. */
+  private static final int MAX_ANGLES = 1 << 30;
+
   /**
    * Checks every setting.
    *
@@ -97,6 +100,11 @@ public record PhiConfig(
         "partial_rotary_factor",
         partialRotaryFactor,
         "an even number of rotary dimensions, not " + rotaryDim);
+    check(
+        (long) maxPositionEmbeddings * (rotaryDim / 2) <= MAX_ANGLES,
+        "max_position_embeddings",
+        maxPositionEmbeddings,
+        "at most %d with %d rotary dimensions".formatted(2L * MAX_ANGLES / rotaryDim, rotaryDim));
     check(ropeTheta > 0 && Double.isFinite(ropeTheta), "rope_theta", ropeTheta, "more than 0");
     check(
         layerNormEps > 0 && layerNormEps < 1,

@@ -27,6 +27,8 @@ final class PhiGgufKeys {
   private static final String ROTARY = "phi2.rope.dimension_count";
   private static final String THETA = "phi2.rope.freq_base";
   private static final String SCALING = "phi2.rope.scaling.type";
+  private static final List<String> SCALING_FACTORS =
+      List.of("phi2.rope.scaling.factor", "phi2.rope.scale_linear");
   private static final String VOCABULARY = "phi2.vocab_size";
   private static final String BOS = "tokenizer.ggml.bos_token_id";
   private static final String EOS = "tokenizer.ggml.eos_token_id";
@@ -86,10 +88,16 @@ final class PhiGgufKeys {
       throw keys.failure(
           "split.count", parts + " files, needed 1; join them with llama-gguf-split --merge");
     }
-    String scaling = keys.text(SCALING).orElse("none");
-    if (!scaling.equals("none")) {
+    Optional<String> scaling = keys.text(SCALING);
+    if (scaling.isPresent() && !scaling.get().equals("none")) {
       throw keys.failure(
-          SCALING, CheckpointException.quote(scaling) + " found, needed none: not supported");
+          SCALING, CheckpointException.quote(scaling.get()) + " found, needed none: not supported");
+    }
+    for (String factor : SCALING_FACTORS) { // without a type, llama.cpp scales by them
+      double found = scaling.isPresent() ? 1 : real(keys, factor).orElse(1.0);
+      if (found != 1 && found != 0) {
+        throw keys.failure(factor, found + " found, needed none or 1: not supported");
+      }
     }
   }
 

@@ -116,7 +116,9 @@ public final class Tokenizer {
     String rule =
         preTokenizer.addPrefixSpace() || !preTokenizer.split()
             ? "a pre-tokenizer other than GPT-2's"
-            : model.ignoresMerges() ? "ignore_merges" : null;
+            : model.ignoresMerges()
+                ? "ignore_merges"
+                : vocabulary.hasAllBytes() ? null : "no token for some of the 256 bytes";
     for (AddedToken token : addedTokens()) {
       if (token.singleWord() || token.lstrip() || token.rstrip()) {
         rule = "single_word, lstrip or rstrip of added token " + JsonValue.show(token.content());

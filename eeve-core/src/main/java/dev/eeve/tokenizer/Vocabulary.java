@@ -67,6 +67,11 @@ final class Vocabulary {
     return tokens.length;
   }
 
+  /** Whether the model has a token for each byte. */
+  boolean hasAllBytes() {
+    return BytePairEncoding.hasAllBytes(model);
+  }
+
   /** Tokens of the model alone. */
   int modelSize() {
     return model.size();

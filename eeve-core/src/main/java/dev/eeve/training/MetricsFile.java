@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.internal.AtomicFile;
 import dev.eeve.internal.DocumentLines;
+import dev.eeve.internal.FileFailure;
 import dev.eeve.internal.StrictJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -74,6 +75,10 @@ final class MetricsFile {
     valLoss.ifPresent(loss -> line.put("val_loss", loss));
     byte[] bytes =
         (StrictJson.MAPPER.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8);
-    Files.write(file, bytes, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    try {
+      Files.write(file, bytes, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw FileFailure.of(file, e);
+    }
   }
 }

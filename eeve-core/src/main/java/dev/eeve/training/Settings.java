@@ -122,6 +122,15 @@ final class Settings {
     return (int) value;
   }
 
+  /** A count of at least {@code least}. */
+  int count(String key, int otherwise, int least) {
+    int count = count(key, otherwise);
+    if (count < least) {
+      throw failure(prefix + key, count, "at least " + least);
+    }
+    return count;
+  }
+
   /** A list; a single value is a list of one. */
   List<Object> list(String key) {
     return switch (value(key).orElse(null)) {

@@ -1,5 +1,7 @@
 package dev.eeve.training;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -73,13 +75,26 @@ public final class TokenDataset {
       int vocabSize,
       int sequenceLen)
       throws IOException {
+    return read("datasets", sources, tokenizer, eos, vocabSize, sequenceLen);
+  }
+
+  /** As above, of what another key names. */
+  static TokenDataset read(
+      String key,
+      List<DataSource> sources,
+      Optional<Tokenizer> tokenizer,
+      OptionalInt eos,
+      int vocabSize,
+      int sequenceLen)
+      throws IOException {
     TokenSequences all = new TokenSequences();
     for (DataSource source : sources) {
       switch (source.type()) {
         case TEXT -> {
           if (tokenizer.isEmpty()) {
             throw new IllegalArgumentException(
-                "datasets: "
+                key
+                    + ": "
                     + source.path()
                     + ": text, but the model has no tokenizer.json; add one or use type: tokens");
           }
@@ -88,7 +103,8 @@ public final class TokenDataset {
         case TOKENS -> all.addTokens(source, vocabSize, sequenceLen);
       }
     }
-    return all.dataset(sources.toString());
+    String files = sources.stream().map(one -> one.path().toString()).collect(joining(", "));
+    return all.dataset(key + ": " + files);
   }
 
   /**
@@ -107,6 +123,18 @@ public final class TokenDataset {
    */
   public int tokens() {
     return ids.length;
+  }
+
+  /** Whether any token is to be predicted. */
+  boolean hasTargets() {
+    for (int sequence = 0; labels.length > 0 && sequence < size(); sequence++) {
+      for (int i = starts[sequence] + 1; i < starts[sequence + 1]; i++) {
+        if (labels[i] != IGNORED) {
+          return true;
+        }
+      }
+    }
+    return labels.length == 0;
   }
 
   /**

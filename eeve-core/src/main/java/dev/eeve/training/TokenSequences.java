@@ -137,8 +137,7 @@ final class TokenSequences {
 
   TokenDataset dataset(String name) {
     if (sequences == 0) {
-      throw new IllegalArgumentException(
-          "datasets: " + name + ": no sequence of two tokens, needed at least one");
+      throw new IllegalArgumentException(name + ": no sequence of two tokens, needed at least one");
     }
     return new TokenDataset(
         Arrays.copyOf(ids, tokens),

@@ -198,7 +198,7 @@ final class TrainingCheckpoint {
     return payload;
   }
 
-  private static void requireSame(Path folder, JsonNode theirs, Map<String, String> ours)
+  static void requireSame(Path folder, JsonNode theirs, Map<String, String> ours)
       throws IOException {
     Map<String, String> all = new TreeMap<>(ours);
     theirs.properties().forEach(entry -> all.putIfAbsent(entry.getKey(), null));

@@ -54,6 +54,11 @@ record TrainingInputs(
     }
     RowSet fresh = old < end ? RowSet.range(old, end) : RowSet.none();
     Parameters parameters = Parameters.of(config, base.kept(plan));
+    if (plan.adapter().isEmpty()) {
+      for (String pattern : plan.config().optimizer().noDecay()) {
+        UnfrozenPattern.parse(pattern).requireMatch("no_decay", parameters);
+      }
+    }
     TrainableParameters selected = select(plan, parameters, old, fresh);
     OptimizerMemory kept = plan.config().optimizer().memory();
     TrainingModel.requireKept(selected, kept);
@@ -71,7 +76,13 @@ record TrainingInputs(
     Optional<TokenDataset> validation = Optional.empty();
     if (plan.valSet().isPresent()) {
       List<DataSource> held = List.of(plan.valSet().get());
-      validation = Optional.of(TokenDataset.read(held, tokenizer, eos, vocabulary, length));
+      validation =
+          Optional.of(TokenDataset.read("val_set", held, tokenizer, eos, vocabulary, length));
+      if (!validation.get().hasTargets()) {
+        throw new IllegalArgumentException(
+            "val_set: %s: no label but -100, needed a token to predict"
+                .formatted(plan.valSet().get().path()));
+      }
     }
     Optional<LossLabels> labels = Optional.empty();
     if (plan.firstOldToken()) {
@@ -172,8 +183,7 @@ record TrainingInputs(
   /** What a resumed run must share with the interrupted one. */
   Map<String, String> fingerprint(TrainingPlan plan, int index, ElementType type, PhiModel model) {
     Map<String, String> all = new LinkedHashMap<>(plan.settings());
-    all.remove("datasets"); // their content counts, not their place
-    all.remove("base_model");
+    all.keySet().removeAll(TrainingPlan.PLACES); // their content counts
     all.put("position in stages", Integer.toString(index));
     all.put("content of datasets", Long.toHexString(data.checksum()));
     all.put("trained rows", Long.toHexString(trainable.toString().hashCode() & 0xFFFFFFFFL));

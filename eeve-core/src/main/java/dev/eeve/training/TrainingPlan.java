@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * One stage of training from files to files: a configuration file's keys, named as axolotl names
@@ -62,6 +63,12 @@ public record TrainingPlan(
     TrainingConfig config,
     List<String> warnings,
     Map<String, String> settings) {
+  /** Keys whose value is where something lies. */
+  static final Set<String> PLACES = Set.of("datasets", "base_model");
+
+  /** Stage 1's, with two readings. */
+  private static final String NEW_TOKEN_LOSS = "new_token_loss";
+
   /** Keeps its own copies. */
   public TrainingPlan {
     datasets = List.copyOf(datasets);
@@ -91,15 +98,22 @@ public record TrainingPlan(
     Map<String, Object> common = new LinkedHashMap<>(settings);
     List<Object> stages = new Settings("", settings).list("stages");
     common.remove("stages");
-    if (AdapterKeys.anyIn(common) && stages.stream().noneMatch(TrainingPlan::isSixth)) {
+    if (AdapterKeys.anyIn(common) && stages.stream().noneMatch(one -> isStage(one, 6))) {
       throw new IllegalArgumentException(
           "adapter: given beside stages without a 6, which it is for; remove it");
+    }
+    if (common.get(NEW_TOKEN_LOSS) != null && stages.stream().noneMatch(one -> isStage(one, 1))) {
+      throw new IllegalArgumentException(
+          NEW_TOKEN_LOSS + ": given beside stages without a 1, which it is for; remove it");
     }
     Map<String, TrainingPlan> plans = new LinkedHashMap<>();
     for (Object entry : stages) {
       Map<String, Object> own = new LinkedHashMap<>(common);
-      if (!isSixth(entry)) {
+      if (!isStage(entry, 6)) {
         AdapterKeys.removeFrom(own);
+      }
+      if (!isStage(entry, 1)) {
+        own.remove(NEW_TOKEN_LOSS);
       }
       if (entry instanceof Map) {
         own.putAll(Settings.map("stages", entry));
@@ -119,8 +133,9 @@ public record TrainingPlan(
     return List.copyOf(plans.values());
   }
 
-  private static boolean isSixth(Object entry) {
-    return String.valueOf(entry instanceof Map<?, ?> map ? map.get("stage") : entry).equals("6");
+  private static boolean isStage(Object entry, int number) {
+    Object stage = entry instanceof Map<?, ?> map ? map.get("stage") : entry;
+    return String.valueOf(stage).equals(Integer.toString(number));
   }
 
   private static boolean same(Map<String, Object> own, Map<String, Object> common) {
@@ -161,10 +176,10 @@ public record TrainingPlan(
             stage,
             adapter,
             AdapterKeys.quantized(s, adapter),
-            choice(s, "new_token_loss", "new_ids", List.of("new_ids", "first_old_token")) == 1,
-            Math.max(1, s.count("logging_steps", 1)),
-            Math.max(0, s.count("eval_steps", 0)),
-            Math.max(0, s.count("save_steps", 0)),
+            choice(s, NEW_TOKEN_LOSS, "new_ids", List.of("new_ids", "first_old_token")) == 1,
+            s.count("logging_steps", 1, 1),
+            s.count("eval_steps", 0, 0),
+            s.count("save_steps", 0, 0),
             saveDtype(s),
             Rounding.values()[
                 choice(s, "save_rounding", "nearest", List.of("nearest", "stochastic"))],
@@ -182,6 +197,12 @@ public record TrainingPlan(
   private TrainingPlan with(List<String> newWarnings, Map<String, String> newSettings) {
     if (firstOldToken && numberOfOldTokens.isEmpty()) {
       throw missing("number_of_old_tokens", "it for new_token_loss");
+    }
+    if (firstOldToken && stage.filter(one -> one != EeveStage.NEW_INPUT_EMBEDDINGS).isPresent()) {
+      throw new IllegalArgumentException(
+          "new_token_loss: first_old_token is a reading of stage 1's loss, stage %d has another;"
+                  .formatted(stage.get().number())
+              + " remove it");
     }
     if (adapter.isPresent() && saveRounding != Rounding.NEAREST) {
       throw new IllegalArgumentException(
@@ -336,6 +357,9 @@ public record TrainingPlan(
     Settings own = new Settings("early_stop: ", Settings.map("early_stop", value));
     EarlyStop stop = new EarlyStop(own.count("window", 0), own.number("tolerance").orElse(0));
     own.finish();
+    if (!own.has("window")) {
+      throw missing("early_stop: window", "the updates that are compared, 0 for never");
+    }
     return stop;
   }
 

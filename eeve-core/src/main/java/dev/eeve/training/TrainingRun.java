@@ -2,6 +2,7 @@ package dev.eeve.training;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.adapter.MergedFolder;
+import dev.eeve.checkpoint.CheckpointException;
 import dev.eeve.checkpoint.CompanionFiles;
 import dev.eeve.checkpoint.DType;
 import dev.eeve.internal.AtomicFile;
@@ -101,12 +102,16 @@ public final class TrainingRun {
       TrainingPlan plan = plans.get(i);
       Path stageFolder = stageFolder(plan);
       if (several && resumes && Files.isDirectory(stageFolder)) {
+        StageSettings.requireSame(stageFolder, plan);
         listener.message(stageFolder + ": done before");
       } else {
         boolean last = i == plans.size() - 1;
         StageBase start = StageBase.of(plan, base);
         TrainingInputs inputs = TrainingInputs.read(plan, start);
         TrainingMemory.require(inputs.memory(plan, start, threads), plan.config());
+        if (i == 0 && existing == Existing.OVERWRITE) {
+          clear();
+        }
         inputs.describeBias(plan).ifPresent(listener::message);
         describeKept(plan, start).ifPresent(listener::message);
         try (PhiModel model = start.open(plan, inputs.trainable(), threads)) {
@@ -162,19 +167,38 @@ public final class TrainingRun {
               "output_dir: "
                   + output
                   + " is not empty, needed an empty folder; pass --resume or --overwrite");
-      case RESUME -> true;
-      case OVERWRITE -> {
-        TrainingCheckpoint.deleteFolder(checkpoint());
-        TrainingCheckpoint.find(checkpoint()).ifPresent(found -> {});
-        TrainingCheckpoint.deleteFolder(checkpoint());
-        TrainingCheckpoint.deleteFolder(output.resolve(ADAPTER));
-        Files.deleteIfExists(metrics());
-        for (TrainingPlan plan : plans) {
-          TrainingCheckpoint.deleteFolder(stageFolder(plan));
-        }
-        yield false;
+      case RESUME -> {
+        deleteLeftovers();
+        yield true;
       }
+      case OVERWRITE -> false;
     };
+  }
+
+  /** What a run before left; only once this one is known to have all it needs. */
+  private void clear() throws IOException {
+    deleteLeftovers();
+    TrainingCheckpoint.deleteFolder(checkpoint());
+    TrainingCheckpoint.find(checkpoint()).ifPresent(found -> {});
+    TrainingCheckpoint.deleteFolder(checkpoint());
+    TrainingCheckpoint.deleteFolder(output.resolve(ADAPTER));
+    Files.deleteIfExists(metrics());
+    for (TrainingPlan plan : plans) {
+      TrainingCheckpoint.deleteFolder(stageFolder(plan));
+    }
+  }
+
+  /** Files and folders that a killed run was still writing. */
+  private void deleteLeftovers() throws IOException {
+    try (DirectoryStream<Path> partial = Files.newDirectoryStream(output, ".*.partial")) {
+      for (Path left : partial) {
+        if (Files.isDirectory(left)) {
+          TrainingCheckpoint.deleteFolder(left);
+        } else {
+          Files.deleteIfExists(left);
+        }
+      }
+    }
   }
 
   private Path checkpoint() {
@@ -209,13 +233,7 @@ public final class TrainingRun {
             threads)) {
       if (resumes) {
         Optional<Path> found = TrainingCheckpoint.find(checkpoint());
-        boolean own =
-            found.isPresent()
-                && TrainingCheckpoint.state(found.get())
-                        .path("fingerprint")
-                        .path("position in stages")
-                        .asInt(-1)
-                    == index;
+        boolean own = found.isPresent() && position(found.get(), index) == index;
         if (own) {
           TrainingCheckpoint.read(found.get(), trainer, fingerprint);
         }
@@ -238,19 +256,38 @@ public final class TrainingRun {
         }
       }
       TrainedModelFolder.Options options = options(plan, model, base);
+      Path folder = stageFolder(plan);
+      Path partial = output.resolve("." + folder.getFileName() + ".partial");
       if (several) {
-        Path folder = stageFolder(plan);
-        Path partial = output.resolve("." + folder.getFileName() + ".partial");
         TrainingCheckpoint.deleteFolder(partial);
         write(partial, plan, base, trainer, options);
+        StageSettings.write(partial, plan);
+      }
+      if (last) { // before the stage counts as done
+        write(output, plan, base, trainer, options);
+      }
+      if (several) {
         Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
         AtomicFile.forceFolder(folder);
       }
-      if (last) {
-        write(output, plan, base, trainer, options);
-      }
       return true;
     }
+  }
+
+  /** The stage a checkpoint is of: this one, or one before it. */
+  private static int position(Path checkpoint, int index) throws IOException {
+    int position =
+        TrainingCheckpoint.state(checkpoint)
+            .path("fingerprint")
+            .path("position in stages")
+            .asInt(-1);
+    if (position > index) {
+      throw new CheckpointException(
+          checkpoint,
+          "of stage %d in turn, this run is at %d; resume with the stages it was made with"
+              .formatted(position + 1, index + 1));
+    }
+    return position;
   }
 
   private boolean updates(

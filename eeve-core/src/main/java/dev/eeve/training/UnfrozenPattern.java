@@ -103,21 +103,25 @@ public record UnfrozenPattern(String text, Pattern name, Optional<RowSet> rows) 
     return name.matcher(parameter).lookingAt();
   }
 
+  /** Refuses an entry that matches no parameter, trained or not. */
+  void requireMatch(String key, Parameters parameters) {
+    if (parameters.names().stream().noneMatch(this::matches)) {
+      throw new IllegalArgumentException(
+          "%s: \"%s\": matches no parameter, needed names such as %s"
+              .formatted(key, text, parameters.names().getFirst()));
+    }
+  }
+
   /** See {@link TrainableParameters#matching}. */
   static TrainableParameters select(Parameters parameters, List<String> patterns) {
     Map<String, RowSet> selected = new LinkedHashMap<>();
     for (String text : patterns) {
       UnfrozenPattern pattern = parse(text);
-      boolean matched = false;
+      pattern.requireMatch("unfrozen_parameters", parameters);
       for (Parameter parameter : parameters.all()) {
         if (pattern.matches(parameter.name())) {
-          matched = true;
           selected.merge(parameter.name(), pattern.rowsOf(parameter), RowSet::union);
         }
-      }
-      if (!matched) {
-        throw failure(
-            text, "matches no parameter, needed names such as " + parameters.names().getFirst());
       }
     }
     TrainableParameters own = TrainableParameters.of(parameters);

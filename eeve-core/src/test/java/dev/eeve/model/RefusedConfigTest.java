@@ -78,6 +78,14 @@ class RefusedConfigTest {
     refused(with(key, "99999999999999999999999999"), key + ": ");
   }
 
+  @Test
+  void moreAnglesThanAnArrayHoldsAreRefused() {
+    String json = with("max_position_embeddings", "67108864");
+    String wide =
+        json.replaceFirst("\"partial_rotary_factor\": [0-9.]+", "\"partial_rotary_factor\": 0.8");
+    refused(wide, "max_position_embeddings: 67108864 found, needed at most 33554432");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"})
   void aMissingSizeIsNamed(String key) {

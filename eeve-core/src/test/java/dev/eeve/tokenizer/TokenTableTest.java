@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.eeve.internal.StrictJson;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,6 +59,16 @@ class TokenTableTest {
             "x", new TokenTable(bytes.tokens(), bytes.kinds(), List.of(), List.of(7), List.of(8)));
     assertArrayEquals(new int[] {7, 'a', 8}, tokenizer.encode("a"));
     assertEquals(List.of(7), tokenizer.table(256).before());
+  }
+
+  @Test
+  void aTokenizerWithoutAllBytesIsNoTable() throws IOException {
+    String json =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]},"
+            + "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"}}";
+    Tokenizer few = Tokenizer.parse("t", json.getBytes(StandardCharsets.UTF_8));
+    String message = assertThrows(IllegalArgumentException.class, () -> few.table(3)).getMessage();
+    assertTrue(message.contains("no token for some of the 256 bytes"), message);
   }
 
   private static TokenTable bytes() throws IOException {

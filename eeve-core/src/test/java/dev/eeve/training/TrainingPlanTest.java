@@ -1,6 +1,7 @@
 package dev.eeve.training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -71,8 +72,6 @@ class TrainingPlanTest {
                     0,
                     "shuffle",
                     false,
-                    "new_token_loss",
-                    "first_old_token",
                     "new_token_bias",
                     2,
                     "early_stop",
@@ -128,7 +127,6 @@ class TrainingPlanTest {
     assertEquals(DataSource.Type.TEXT, plan.valSet().get().type());
     assertEquals(0.5, plan.datasets().getFirst().weight());
     assertEquals(Optional.of(EeveStage.NEW_EMBEDDINGS), plan.stage());
-    assertTrue(plan.firstOldToken());
   }
 
   @Test
@@ -147,6 +145,10 @@ class TrainingPlanTest {
     assertTrue(refusal("optimizer", "sgd").startsWith("optimizer: sgd found"));
     assertTrue(refusal("model_config", "c.json").startsWith("base_model: needed it or"));
     assertTrue(refusal("max_steps", 3, "num_epochs", 2).startsWith("num_epochs: given with"));
+    assertTrue(refusal("save_steps", -1).startsWith("save_steps: -1 found, needed at least 0"));
+    assertTrue(refusal("logging_steps", 0).startsWith("logging_steps: 0 found"));
+    assertTrue(
+        refusal("early_stop", Map.of("tolerance", 0.1)).startsWith("early_stop: window: missing"));
   }
 
   @Test
@@ -172,5 +174,22 @@ class TrainingPlanTest {
     assertTrue(
         refusal("stage", null, "stages", List.of(Map.of("stage", 1, "output_dir", "x")))
             .startsWith("stages: "));
+  }
+
+  @Test
+  void theOtherReadingOfTheLossIsStageOnes() {
+    Map<String, Object> all =
+        settings("stage", null, "new_token_loss", "first_old_token", "stages", List.of(1, 2));
+    List<TrainingPlan> plans = TrainingPlan.parse(all);
+    assertTrue(plans.get(0).firstOldToken());
+    assertFalse(plans.get(1).firstOldToken(), "its head's new rows would learn nothing");
+    assertTrue(
+        refusal("new_token_loss", "first_old_token")
+            .startsWith("new_token_loss: first_old_token is a reading of stage 1's loss, stage 3"));
+    all.put("stages", List.of(2, 3));
+    assertTrue(
+        assertThrows(IllegalArgumentException.class, () -> TrainingPlan.parse(all))
+            .getMessage()
+            .startsWith("new_token_loss: given beside stages without a 1"));
   }
 }

@@ -26,6 +26,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -194,6 +195,90 @@ class TrainingRunTest {
     assertArrayEquals(weights("second"), weights("both"));
     assertArrayEquals(weights("first"), weights("both/stage-1"));
     assertArrayEquals(weights("second"), weights("both/stage-2"));
+  }
+
+  private Map<String, Object> twoStages(String output) {
+    Map<String, Object> all = settings(output);
+    all.remove("stage");
+    all.put("stages", List.of(1, 2));
+    return all;
+  }
+
+  @Test
+  void aRunKilledWhileItWritesItsResultWritesItOnResume() throws IOException {
+    Map<String, Object> settings = twoStages("killed");
+    assertTrue(run(settings, TrainingRun.Existing.REFUSE, -1, 2));
+    byte[] whole = weights("killed");
+    Path output = folder.resolve("killed");
+    Files.move(output.resolve("stage-2"), output.resolve(".stage-2.partial"));
+    Files.move(
+        output.resolve("model.safetensors"), output.resolve(".model.safetensors.1a.partial"));
+    assertTrue(run(settings, TrainingRun.Existing.RESUME, -1, 2));
+    assertArrayEquals(whole, weights("killed"));
+    assertArrayEquals(whole, weights("killed/stage-2"));
+    try (Stream<Path> files = Files.list(output)) {
+      assertEquals(List.of(), files.filter(path -> path.toString().contains("partial")).toList());
+    }
+  }
+
+  @Test
+  void stagesOfOtherSettingsAreRefusedByName() throws IOException {
+    Map<String, Object> settings = twoStages("mixed");
+    settings.put("stages", List.of(1, Map.of("stage", 2, "max_steps", 3)));
+    assertFalse(run(settings, TrainingRun.Existing.REFUSE, 3, 2)); // stage 1 stops at its third
+    assertFalse(run(settings, TrainingRun.Existing.RESUME, 2, 2)); // and stage 2 at its second
+    Map<String, Object> other = new LinkedHashMap<>(settings);
+    other.put("learning_rate", 0.02);
+    String message =
+        assertThrows(IOException.class, () -> run(other, TrainingRun.Existing.RESUME, -1, 2))
+            .getMessage();
+    assertTrue(message.contains("stage-1: learning_rate: 0.01 there, 0.02 here"), message);
+    Map<String, Object> single = settings("mixed");
+    single.put("stage", 1);
+    message =
+        assertThrows(IOException.class, () -> run(single, TrainingRun.Existing.RESUME, -1, 2))
+            .getMessage();
+    assertTrue(message.contains("of stage 2 in turn, this run is at 1"), message);
+  }
+
+  @Test
+  void aRunThatCannotStartOverwritesNothing() throws IOException {
+    Map<String, Object> settings = settings("kept");
+    settings.put("save_steps", 2);
+    assertTrue(run(settings, TrainingRun.Existing.REFUSE, -1, 2));
+    Path output = folder.resolve("kept");
+    for (Map<String, Object> wrong :
+        List.<Map<String, Object>>of(
+            Map.of("base_model", folder.resolve("none").toString()),
+            Map.of("datasets", List.of(Map.of("path", "none.jsonl", "type", "tokens"))))) {
+      Map<String, Object> other = new LinkedHashMap<>(settings);
+      other.putAll(wrong);
+      assertThrows(IOException.class, () -> run(other, TrainingRun.Existing.OVERWRITE, -1, 2));
+      assertTrue(Files.exists(output.resolve("checkpoint/state.json")));
+      assertEquals(6, Files.readAllLines(output.resolve("metrics.jsonl")).size());
+    }
+  }
+
+  private void refused(String key, Object value, String says) {
+    Map<String, Object> settings = settings("refused");
+    settings.put(key, value);
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> run(settings, TrainingRun.Existing.RESUME, -1, 1))
+            .getMessage();
+    assertTrue(message.startsWith(says), message);
+  }
+
+  @Test
+  void whatWouldDoNothingIsRefused() throws IOException {
+    refused("no_decay", List.of(".+bias", "bias"), "no_decay: \"bias\": matches no parameter");
+    String line = "{\"input_ids\":[1,2,3],\"labels\":[5,-100,-100]}";
+    Path unlabelled = Files.writeString(folder.resolve("none.jsonl"), line + "\n");
+    refused("val_set", unlabelled.toString(), "val_set: " + unlabelled + ": no label but -100");
+    Path empty = Files.writeString(folder.resolve("empty.txt"), "");
+    Map<String, Object> tokens = Map.of("path", empty.toString(), "type", "tokens");
+    refused("val_set", tokens, "val_set: " + empty + ": no sequence of two tokens");
   }
 
   @Test

@@ -1,18 +1,26 @@
 package dev.eeve.kernels;
 
+import java.util.Arrays;
+
 /**
  * Rotary position embedding over the first dimensions of each head, in pairs (i, i + half): NeoX
  * halves (Su et al., 2021; transformers' apply_rotary_pos_emb). Frequencies and angles are fp32.
  */
 public final class RotaryEmbedding {
+  /** Positions tabulated at once: a model may allow many more than anyone asks for. */
+  private static final int FIRST_POSITIONS = 1 << 13;
+
   private final int half;
   private final int headSize;
   private final int positions;
-  private final float[] cosines;
-  private final float[] sines;
+  private final float[] frequencies;
+  private volatile Angles angles = new Angles(0, new float[0], new float[0]);
+
+  /** (positions, half) each. */
+  private record Angles(int positions, float[] cosines, float[] sines) {}
 
   /**
-   * Tabulates the angles.
+   * Tabulates the angles, those of far positions when they are first met.
    *
    * @param rotarySize rotated dimensions of a head; even
    * @param headSize D
@@ -27,16 +35,31 @@ public final class RotaryEmbedding {
     this.half = rotarySize / 2;
     this.headSize = headSize;
     this.positions = positions;
-    this.cosines = new float[positions * half];
-    this.sines = new float[positions * half];
+    this.frequencies = new float[half];
     for (int i = 0; i < half; i++) {
-      float frequency = (float) (1 / StrictMath.pow(theta, 2.0 * i / rotarySize));
-      for (int p = 0; p < positions; p++) {
-        float angle = p * frequency;
+      frequencies[i] = (float) (1 / StrictMath.pow(theta, 2.0 * i / rotarySize));
+    }
+    reach(Math.min(positions, FIRST_POSITIONS));
+  }
+
+  /** Tabulates up to a position, and as many again where there were some. */
+  private synchronized void reach(int end) {
+    Angles before = angles;
+    if (end <= before.positions) {
+      return;
+    }
+    int count = (int) Math.min(positions, Math.max(end, 2L * before.positions));
+    int size = Math.multiplyExact(count, half);
+    float[] cosines = Arrays.copyOf(before.cosines, size);
+    float[] sines = Arrays.copyOf(before.sines, size);
+    for (int p = before.positions; p < count; p++) {
+      for (int i = 0; i < half; i++) {
+        float angle = p * frequencies[i];
         cosines[p * half + i] = (float) StrictMath.cos(angle);
         sines[p * half + i] = (float) StrictMath.sin(angle);
       }
     }
+    angles = new Angles(count, cosines, sines);
   }
 
   /**
@@ -84,10 +107,15 @@ public final class RotaryEmbedding {
           "position: %d rows from %d, the angles reach to %d"
               .formatted(x.rows(), firstPosition, positions));
     }
+    if (firstPosition + x.rows() > angles.positions) {
+      reach(firstPosition + x.rows());
+    }
   }
 
   private void rotate(FloatMatrix x, int from, int to, int firstPosition, float direction) {
     float[] data = x.data();
+    float[] cosines = angles.cosines;
+    float[] sines = angles.sines;
     for (int r = from; r < to; r++) {
       int angle = (firstPosition + r) * half;
       for (int h = x.index(r); h < x.index(r) + x.columns(); h += headSize) {

@@ -15,8 +15,8 @@ class RotaryEmbeddingTest {
     for (int[] size : sizes) {
       int rotary = size[0];
       int headSize = size[1];
-      RotaryEmbedding embedding = new RotaryEmbedding(rotary, headSize, 10_000, 2048);
-      for (int first : new int[] {0, 1, 2043}) {
+      RotaryEmbedding embedding = new RotaryEmbedding(rotary, headSize, 10_000, 40_000);
+      for (int first : new int[] {0, 1, 2043, 8190, 39_995, 8190}) {
         FloatMatrix in = new RandomData(first).matrix(5, 3 * headSize);
         Canary x = new Canary(5, 3 * headSize);
         System.arraycopy(in.data(), in.offset(), x.matrix.data(), x.matrix.offset(), 15 * headSize);
