@@ -9,28 +9,33 @@ public final class Linear {
   /** From this many rows on, widening a panel once pays for itself. */
   static final int PACKED_FROM = 4;
 
+  private static final boolean LONG = Simd.bits() == 512;
+
   /** From this many rows on, tiles over widened blocks are faster than one row after the other. */
-  static final int BLOCKS_TILED_FROM = 11;
+  static final int BLOCKS_TILED_FROM = LONG ? 11 : 7;
 
   /** Up to this many rows, {@link VectorFewRows} is faster than larger tiles. */
   static final int FEW_ROWS = 32;
 
-  /** What each further tile of a few rows adds to the first, which a single row costs too. */
+  /** What the first tile of a few rows costs, and each further one. */
+  private static final double FIRST_TILE_COST = LONG ? 1.3 : 1.75;
+
   private static final double TILE_COST = 0.55;
 
   /** What each further row adds where rows meet the same blocks one after the other. */
-  private static final double BLOCK_ROW_COST = 0.4;
+  private static final double BLOCK_ROW_COST = LONG ? 0.4 : 0.65;
 
   /** What tiles over widened blocks cost, and each of their rows. */
-  private static final double WIDENED_COST = 3.5;
+  private static final double WIDENED_COST = LONG ? 3.5 : 2.2;
 
-  private static final double WIDENED_ROW_COST = 0.17;
+  private static final double WIDENED_ROW_COST = LONG ? 0.17 : 0.25;
 
   private Linear() {}
 
   /**
    * What products of a few rows cost beside one of a single row: an estimate that is the same in
-   * every run, from measurements on one and two threads of a Zen 5.
+   * every run, from measurements on one and two threads of a Zen 5, and with shorter vectors on two
+   * of a Zen 3.
    *
    * @param type how the weights are kept
    * @param rows R, at least 1
@@ -49,7 +54,7 @@ public final class Linear {
           : WIDENED_COST + WIDENED_ROW_COST * rows;
     }
     int tiles = Math.ceilDiv(rows, VectorFewRows.TILE);
-    return rows <= FEW_ROWS ? 1.3 + TILE_COST * (tiles - 1) : rows;
+    return rows <= FEW_ROWS ? FIRST_TILE_COST + TILE_COST * (tiles - 1) : rows;
   }
 
   /**
