@@ -292,7 +292,7 @@ public final class LanguageModel implements AutoCloseable {
   public TokenStream stream(int[] prompt, GenerationConfig config) {
     Session session = session(prompt, config);
     try {
-      return stream(session, true, prompt, 0, config);
+      return stream(session, true, prompt, false, config);
     } catch (RuntimeException e) {
       session.close();
       throw e;
@@ -309,7 +309,7 @@ public final class LanguageModel implements AutoCloseable {
    * @return the stream; closing it leaves the context open
    */
   public TokenStream stream(Session session, int[] prompt, GenerationConfig config) {
-    return stream(session, false, prompt, 0, config);
+    return stream(session, false, prompt, false, config);
   }
 
   /**
@@ -322,14 +322,13 @@ public final class LanguageModel implements AutoCloseable {
    * @return the stream, as from an empty context; closing it leaves the context open
    */
   public TokenStream streamWithPrefix(Session session, int[] prompt, GenerationConfig config) {
-    int held = prompt.length == 0 ? 0 : session.rewindToCommon(prompt);
-    return stream(session, false, prompt, held, config);
+    return stream(session, false, prompt, true, config);
   }
 
   private TokenStream stream(
-      Session session, boolean owned, int[] prompt, int held, GenerationConfig config) {
+      Session session, boolean owned, int[] prompt, boolean prefix, GenerationConfig config) {
     return new TokenStream(
-        session, owned, gate, prompt, held, config, tokenizer, eosTokenIds(), unused);
+        session, owned, gate, prompt, prefix, config, tokenizer, eosTokenIds(), unused);
   }
 
   /**

@@ -8,6 +8,7 @@ import dev.eeve.model.PhiConfig;
 import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.Optional;
@@ -41,7 +42,8 @@ record ModelFiles(PhiConfig config, GenerationDefaults defaults, Optional<Tokeni
       return read(path).tokenizer();
     }
     Path file = path.resolve("tokenizer.json");
-    return Files.exists(file) ? Optional.of(Tokenizer.read(file)) : Optional.empty();
+    boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS); // a dangling link is an error
+    return there ? Optional.of(Tokenizer.read(file)) : Optional.empty();
   }
 
   private static ModelFiles readFolder(Path folder) throws IOException {

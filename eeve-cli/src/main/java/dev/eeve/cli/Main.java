@@ -65,7 +65,10 @@ public final class Main implements Runnable {
     boolean terminal = System.getProperty(TERMINALS, "").contains("2");
     CommandLine line =
         new CommandLine(main, new Console(output, err, terminal).factory())
-            .setExpandAtFiles(false); // a text may begin with @
+            .setExpandAtFiles(false) // a text may begin with @
+            .setAllowOptionsAsOptionParameters(true); // or as an option does
+    CommandLine expand = line.getSubcommands().get("expand");
+    expand.setAllowOptionsAsOptionParameters(false); // an option ends its lists of files
     StringWriter help = new StringWriter();
     line.setOut(new PrintWriter(help));
     line.setParameterExceptionHandler((e, unused) -> main.failed(e, err));

@@ -1,5 +1,6 @@
 package dev.eeve.cli;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.eeve.LanguageModel;
 import dev.eeve.TextDocuments;
 import dev.eeve.tokenizer.Tokenizer;
@@ -63,7 +64,12 @@ final class TokenizeCommand extends BaseCommand {
           throw new IllegalArgumentException("--decode: id " + id + " has no token in " + name());
         }
       }
-      output.line(tokenizer.decode(ids));
+      String text = tokenizer.decode(ids);
+      if (json) {
+        output.json(JsonNodeFactory.instance.objectNode().put("text", text));
+      } else {
+        output.line(text);
+      }
     } else if (input.text != null) {
       print(tokenizer, input.text);
     } else {

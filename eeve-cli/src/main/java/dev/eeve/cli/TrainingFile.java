@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.eeve.training.TrainingPlan;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -18,10 +17,10 @@ import java.util.Map;
 final class TrainingFile {
   /** A key given twice and a second document are errors: one of them would be passed over. */
   private static final ObjectMapper YAML =
-      YAMLMapper.builder(
-              YAMLFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
+      new ObjectMapper(
+              new YAMLFactory()
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION.mappedFeature()))
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
   private TrainingFile() {}
 

@@ -61,7 +61,10 @@ class TokenizeCommandTest {
 
   @Test
   void textIsTakenAsItStands() {
-    for (String text : new String[] {"@f.txt", "${user.home}", "", " ", "'a'", "-1"}) {
+    for (String text :
+        new String[] {
+          "@f.txt", "${user.home}", "", " ", "'a'", "-1", "-h가", "--json", "--text", "-V"
+        }) {
       Run run = Run.of("tokenize", "--model", model, "--text", text);
       assertEquals("[" + TestModel.ids(text) + "]\n", run.out(), run.err());
     }
@@ -70,6 +73,9 @@ class TokenizeCommandTest {
   @Test
   void idsBecomeTextAndUnknownOnesAreNamed() {
     String file = model.resolve("tokenizer.json").toString();
+    assertEquals(
+        "{\"text\":\"가b\"}\n",
+        Run.of("tokenize", "--tokenizer", file, "--decode", TestModel.ids("가b"), "--json").out());
     assertEquals(
         "가b\n", Run.of("tokenize", "--tokenizer", file, "--decode", TestModel.ids("가b")).out());
     assertEquals(

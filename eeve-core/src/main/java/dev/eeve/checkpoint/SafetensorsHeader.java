@@ -25,6 +25,9 @@ import java.util.TreeMap;
  * @param metadata sorted by key
  */
 record SafetensorsHeader(SequencedMap<String, TensorInfo> tensors, Map<String, String> metadata) {
+  /** Numbers of a list: more dimensions than any tensor has. */
+  private static final int MAX_NUMBERS = 64;
+
   static final String METADATA = "__metadata__";
 
   /** Reads and checks a header against the size of the data section behind it. */
@@ -154,6 +157,10 @@ record SafetensorsHeader(SequencedMap<String, TensorInfo> tensors, Map<String, S
         if (number.isEmpty()) {
           throw new CheckpointException(
               file, name, what + " holds " + parser.getText() + ", needed 0 to " + Long.MAX_VALUE);
+        }
+        if (numbers.size() == MAX_NUMBERS) {
+          throw new CheckpointException(
+              file, name, what + " has more than " + MAX_NUMBERS + " numbers, needed few");
         }
         numbers.add(number.getAsLong());
       }

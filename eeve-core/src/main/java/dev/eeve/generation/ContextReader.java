@@ -13,9 +13,8 @@ final class ContextReader {
   private final Session session;
 
   /** Position of the text's first token. */
-  private final int start;
-
   private final Optional<PromptLookup> lookup;
+
   private final int[] block = new int[PromptLookup.MAX_ROWS];
   private FloatMatrix rows;
   private float[] logits;
@@ -28,13 +27,11 @@ final class ContextReader {
   private int allAccepted;
 
   /**
-   * A reader of a new text.
-   *
-   * @param held how many of its first tokens the session ends with
+   * A reader of a text from the context's first position on, of which the session holds the
+   * beginning.
    */
-  ContextReader(Session session, int held, Optional<PromptLookup> lookup) {
+  ContextReader(Session session, Optional<PromptLookup> lookup) {
     this.session = session;
-    this.start = session.position() - held;
     this.lookup = lookup;
   }
 
@@ -55,7 +52,7 @@ final class ContextReader {
       return row(accepted);
     }
     forgetDrafts(count - 1);
-    int from = session.position() - start;
+    int from = session.position();
     if (count - from > 1) {
       int to = session.endOfBlock(from, count);
       session.append(tokens, from, to);
@@ -87,7 +84,7 @@ final class ContextReader {
   /** Takes what is not among the first {@code count} tokens out of the context. */
   private void forgetDrafts(int count) {
     if (drafts > 0) {
-      session.rewind(Math.min(session.position(), start + count));
+      session.rewind(Math.min(session.position(), count));
     }
     drafts = 0;
     accepted = 0;
@@ -96,7 +93,7 @@ final class ContextReader {
   /** Makes the context hold exactly the text, its last token as a step of its own. */
   void hold(int[] tokens, int count) {
     forgetDrafts(count - 1);
-    int held = session.position() - start;
+    int held = session.position();
     if (held < count) {
       session.append(tokens, held, count);
     }

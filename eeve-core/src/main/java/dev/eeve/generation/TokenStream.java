@@ -30,7 +30,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
   private final StopStrings stops;
   private final Optional<TextDecoder> decoder;
   private final StringBuilder text = new StringBuilder();
-  private final int promptLength;
+  private final int promptEnd;
   private final int held;
   private final int start;
   private int[] tokens;
@@ -51,7 +51,9 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
    * @param ownsSession whether {@link #close} closes it
    * @param gate the model's
    * @param prompt ids of the prompt, at least one
-   * @param held how many of them, the last one not among them, the session ends with already
+   * @param prefix whether the prompt starts at the context's first position, so that what both
+   *     share is not read again and the rest of the context is forgotten; else it follows the
+   *     context
    * @param config the settings
    * @param tokenizer turns ids to text; empty gives no text
    * @param eosTokenIds tokens that end a document
@@ -62,7 +64,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
       boolean ownsSession,
       ModelGate gate,
       int[] prompt,
-      int held,
+      boolean prefix,
       GenerationConfig config,
       Optional<Tokenizer> tokenizer,
       List<Integer> eosTokenIds,
@@ -70,8 +72,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     if (prompt.length == 0) {
       throw new IllegalArgumentException("prompt: no tokens, needed at least one");
     }
-    this.held = held;
-    this.start = session.position() - held;
+    this.start = prefix ? 0 : session.position();
     if (prompt.length > session.capacity() - start) {
       throw new IllegalArgumentException(
           "prompt: %d tokens after %d, the context holds %d; shorten it"
@@ -82,6 +83,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
       throw new IllegalArgumentException(
           "stop: a string, but the model has no tokenizer; add tokenizer.json to its folder");
     }
+    this.held = prefix ? session.rewindToCommon(prompt) : 0;
     this.session = session;
     this.ownsSession = ownsSession;
     this.gate = gate;
@@ -90,16 +92,16 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
     this.sampler = new Sampler(config, excluded);
     this.stops = new StopStrings(config.stop());
     this.decoder = tokenizer.map(t -> t.decoder(true));
-    this.promptLength = prompt.length;
     this.reader =
         new ContextReader(
             session,
-            held,
             config.promptLookup()
                 ? Optional.of(new PromptLookup(session::blockCost))
                 : Optional.empty());
-    this.tokens = Arrays.copyOf(prompt, prompt.length + 64);
-    this.count = prompt.length;
+    this.promptEnd = start + prompt.length;
+    this.tokens = Arrays.copyOf(session.tokens(), promptEnd + 64);
+    System.arraycopy(prompt, 0, tokens, start, prompt.length);
+    this.count = promptEnd;
   }
 
   /** Ends the stream before its next token, from any thread. */
@@ -134,9 +136,9 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
   public Generation result() {
     List<Integer> all = Arrays.stream(tokens, 0, count).boxed().toList();
     return new Generation(
-        all.subList(0, promptLength),
+        all.subList(start, promptEnd),
         held,
-        all.subList(promptLength, count),
+        all.subList(promptEnd, count),
         text.toString(),
         finishReason().orElse(FinishReason.CANCELLED),
         promptNanos,
@@ -222,7 +224,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
 
   /** A kept context shall hold all of the text, its last token too, and nothing else. */
   private void keepLastToken() {
-    boolean decided = count > promptLength || finishReason == FinishReason.LENGTH;
+    boolean decided = count > promptEnd || finishReason == FinishReason.LENGTH;
     if (!ownsSession && decided && !lastTokenKept && gate.enter()) {
       try {
         reader.hold(tokens, count);
@@ -243,14 +245,14 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
   }
 
   private boolean full() {
-    return count - promptLength >= config.maxNewTokens() || start + count >= session.capacity();
+    return count - promptEnd >= config.maxNewTokens() || count >= session.capacity();
   }
 
   /**
    * Reads what is new and chooses a token; −1 where the model was closed or the caller cancelled.
    */
   private int step() {
-    boolean first = count == promptLength;
+    boolean first = count == promptEnd;
     long begin = System.nanoTime();
     float[] logits = null;
     while (logits == null) {
@@ -259,7 +261,7 @@ public final class TokenStream implements Iterable<GeneratedToken>, AutoCloseabl
         return -1;
       }
       try {
-        logits = reader.read(tokens, count, config.maxNewTokens() - (count - promptLength));
+        logits = reader.read(tokens, count, config.maxNewTokens() - (count - promptEnd));
       } finally {
         gate.leave();
       }

@@ -26,6 +26,9 @@ public final class StrictJson {
   /** The longest number a config or header needs has 20 digits. */
   private static final int MAX_NUMBER_LENGTH = 64;
 
+  /** As long as a line of documents may be. */
+  private static final int MAX_STRING_LENGTH = 1 << 28;
+
   /** A mapper with these rules, for trees and for writing; thread-safe. */
   public static final ObjectMapper MAPPER =
       JsonMapper.builder(
@@ -35,6 +38,7 @@ public final class StrictJson {
                       StreamReadConstraints.builder()
                           .maxNestingDepth(MAX_NESTING)
                           .maxNumberLength(MAX_NUMBER_LENGTH)
+                          .maxStringLength(MAX_STRING_LENGTH)
                           .build())
                   .build())
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)

@@ -11,6 +11,7 @@ import dev.eeve.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -130,7 +131,7 @@ record TrainingInputs(
       }
     }
     Optional<Path> file = base.map(folder -> folder.resolve("tokenizer.json"));
-    return file.isPresent() && Files.exists(file.get())
+    return file.isPresent() && Files.exists(file.get(), LinkOption.NOFOLLOW_LINKS)
         ? Optional.of(Tokenizer.read(file.get()))
         : Optional.empty();
   }

@@ -213,6 +213,10 @@ class BrokenSafetensorsTest {
   @Test
   void negativeNumbers() throws IOException {
     entryRefused("{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}", "shape holds -2");
+    String many = "0,".repeat(64) + "0";
+    entryRefused(
+        "{\"dtype\":\"F32\",\"shape\":[" + many + "],\"data_offsets\":[0,0]}",
+        "shape has more than 64 numbers");
     entryRefused(
         "{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}", "data_offsets holds -8");
   }

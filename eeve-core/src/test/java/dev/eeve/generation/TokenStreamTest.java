@@ -243,6 +243,44 @@ class TokenStreamTest {
   }
 
   @Test
+  void whatAContextHoldsCountsAsSeen() {
+    List<List<Integer>> seen = new ArrayList<>();
+    GenerationConfig config =
+        GenerationConfig.greedy(12)
+            .withIgnoreEos(true)
+            .withRepetitionPenalty(1.5f)
+            .withHook(
+                (tokens, count, logits) ->
+                    seen.add(Arrays.stream(tokens, 0, count).boxed().toList()));
+    int[] whole = {5, 6, 7, 8, 9};
+    Generation expected = model.generate(whole, config);
+    List<List<Integer>> expectedSeen = List.copyOf(seen);
+    seen.clear();
+    try (Session session = model.session(CONTEXT)) {
+      session.append(whole, 0, 3);
+      try (TokenStream stream = model.stream(session, new int[] {8, 9}, config)) {
+        Generation found = stream.finish();
+        assertEquals(expected.tokens(), found.tokens());
+        assertEquals(List.of(8, 9), found.promptTokens());
+      }
+      assertEquals(expectedSeen, seen);
+    }
+  }
+
+  @Test
+  void aPromptThatIsRefusedLeavesTheContextAsItWas() {
+    GenerationConfig config = GenerationConfig.greedy(1);
+    try (Session session = model.session(8)) {
+      session.append(PROMPT, 0, 3);
+      for (int[] wrong : new int[][] {new int[9], {299, -1}, {}}) {
+        assertThrows(
+            IllegalArgumentException.class, () -> model.streamWithPrefix(session, wrong, config));
+        assertEquals(3, session.position());
+      }
+    }
+  }
+
+  @Test
   void closingEndsRunningGenerationsAtTheirNextTokenAndWaits() throws Exception {
     CountDownLatch inside = new CountDownLatch(1);
     GenerationConfig config =
