@@ -11,10 +11,7 @@ import java.util.Optional;
  */
 final class ContextReader {
   private final Session session;
-
-  /** Position of the text's first token. */
   private final Optional<PromptLookup> lookup;
-
   private final int[] block = new int[PromptLookup.MAX_ROWS];
   private FloatMatrix rows;
   private float[] logits;
